@@ -1,0 +1,5 @@
+"""`python -m scripts` is `prc-reach`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,221 @@
+"""Build the SQLite database: strict tables, keys, indexes, search and readable views.
+
+The file is the same, byte for byte, for the same package, and takes the place of the old one only
+when it is whole.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import polars as pl
+
+from .atomic import replacing
+from .dates import derived, derived_names
+from .descriptor import Field, Package, Schema
+from .problem import Broken, Problem
+from .tables import Table
+from .text import spaced
+
+_TYPES = {"integer": "INTEGER", "year": "INTEGER", "boolean": "INTEGER", "number": "REAL"}
+_SLICE = 50_000  # rows a write, so that memory does not grow with the table
+RECORDS = "records"
+READABLE = "_readable"
+
+
+def build(
+    package: Package, tables: dict[str, Table], output: Path, done: Callable[[str], None] = lambda name: None
+) -> Path:
+    """Write the database of `tables` to `output` and return it; `done` is called with each table.
+
+    Raises `Broken` where the file cannot be written or a foreign key dangles. `output` then is as
+    it was.
+    """
+    try:
+        with replacing(output) as partial:
+            _write(package, tables, partial, done)
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        hint = "the old file, if there was one, is untouched"
+        raise Broken([Problem(str(output), "output", f"cannot be written: {reason}", hint=hint)]) from None
+    return output
+
+
+def load(
+    connection: sqlite3.Connection,
+    package: Package,
+    tables: dict[str, Table],
+    with_derived: bool = False,
+    done: Callable[[str], None] = lambda name: None,
+) -> None:
+    """Create every table in `connection` with its rows, and the view of all records.
+
+    Cells that are not of their type are null, and a row that a strict table refuses is left out:
+    `check` tells both. `with_derived` adds the columns that `dates.derived` makes.
+    """
+    for name in in_order(package):
+        _create(connection, name, package.schemas[name], with_derived)
+        _insert(connection, tables[name], with_derived)
+        done(name)
+    connection.execute(f"CREATE VIEW {RECORDS} AS {_records(package)}")
+
+
+def in_order(package: Package) -> list[str]:
+    """The tables' names, each after the tables that it refers to; within a circle as declared."""
+    placed: dict[str, None] = {}
+
+    def place(name: str, waiting: tuple[str, ...]) -> None:
+        for key in package.schemas[name].foreignKeys:
+            if key.reference.resource not in (*placed, *waiting, name):
+                place(key.reference.resource, (*waiting, name))
+        placed.setdefault(name)
+
+    for name in package.schemas:
+        place(name, ())
+    return list(placed)
+
+
+def searchable(schema: Schema) -> list[Field]:
+    """The fields whose words full-text search finds: text that is neither a key, a code nor a date."""
+    keys = {*schema.primaryKey, *(key.column for key in schema.foreignKeys)}
+    return [
+        field
+        for field in schema.fields
+        if field.type == "string"
+        and field.name not in keys
+        and not (field.partial_date or field.codelist or field.constraints.enum)
+    ]
+
+
+def _write(package: Package, tables: dict[str, Table], path: Path, done: Callable[[str], None]) -> None:
+    connection = sqlite3.connect(path)
+    try:
+        connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 4096;")
+        load(connection, package, tables, with_derived=True, done=done)
+        connection.commit()
+        for name, schema in package.schemas.items():
+            _index(connection, name, schema)
+            _search(connection, name, schema)
+            _view(connection, name, package)
+        connection.commit()
+        if dangling := connection.execute("PRAGMA foreign_key_check").fetchall():
+            table, _, target, _ = dangling[0]
+            raise Broken(
+                [
+                    Problem(
+                        package.resources[table].path,
+                        "foreign-key",
+                        f"refers to rows of {target} that are not there",
+                        table=table,
+                        hint="run `prc-reach check`",
+                    )
+                ]
+            )
+        connection.execute("PRAGMA optimize")
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_derived: bool) -> None:
+    """CREATE TABLE by hand: sqlite-utils refuses a foreign key to a table that comes later, and ours form circles."""
+    lines = []
+    for field in schema.fields:
+        required = " NOT NULL" if field.constraints.required else ""
+        unique = " UNIQUE" if field.constraints.unique else ""
+        lines.append(f"{_quoted(field.name)} {_TYPES.get(field.type, 'TEXT')}{required}{unique}")
+        if with_derived and field.partial_date:
+            lines += [
+                f"{_quoted(column)} {kind}"
+                for column, kind in zip(derived_names(field.name), ("TEXT", "TEXT", "INTEGER"))
+            ]
+    lines.append(f"PRIMARY KEY ({_list(schema.primaryKey)})")
+    for key in schema.foreignKeys:
+        target = key.reference
+        lines.append(
+            f"FOREIGN KEY ({_quoted(key.column)}) REFERENCES {_quoted(target.resource)} ({_list(target.fields)})"
+        )
+    body = ",\n  ".join(lines)
+    connection.execute(f"CREATE TABLE {_quoted(name)} (\n  {body}\n) STRICT")
+
+
+def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) -> None:
+    """Fill the table from its typed frame, in the order of the file, which `fmt` keeps sorted by key."""
+    columns: list[pl.Expr] = []
+    for field in table.schema.fields:
+        columns.append(pl.col(field.name).dt.to_string() if field.type == "date" else pl.col(field.name))
+        if with_derived and field.partial_date:
+            columns += derived(field.name)
+    frame = table.typed.lazy().select(columns).collect()
+    places = ",".join("?" * frame.width)
+    statement = f"INSERT OR IGNORE INTO {_quoted(table.name)} VALUES ({places})"
+    for part in frame.iter_slices(_SLICE):
+        connection.executemany(statement, part.iter_rows())
+
+
+def _records(package: Package) -> str:
+    """SELECT that lists every row of every table with a one-column key: table, id and label."""
+    return "\nUNION ALL ".join(
+        f"SELECT '{name}' AS table_name, {_quoted(schema.primaryKey[0])} AS row_id, {_quoted(schema.label or schema.primaryKey[0])} AS label FROM {_quoted(name)}"
+        for name, schema in package.schemas.items()
+        if len(schema.primaryKey) == 1
+    )
+
+
+def _index(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
+    """An index on every foreign key and facet that the primary key does not already serve."""
+    columns = dict.fromkeys([*(key.column for key in schema.foreignKeys), *schema.facets])
+    for column in columns:
+        if column != schema.primaryKey[0]:
+            connection.execute(f"CREATE INDEX {_quoted(f'{name}_{column}')} ON {_quoted(name)} ({_quoted(column)})")
+
+
+def _search(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
+    """A full-text index of the table's words, each Han character a word of its own."""
+    names = [field.name for field in searchable(schema)]
+    if not names:
+        return
+    index = _quoted(f"{name}_fts")
+    connection.execute(
+        f"CREATE VIRTUAL TABLE {index} USING fts5({_list(names)}, tokenize='unicode61 remove_diacritics 2', content={_quoted(name)})"
+    )
+    connection.create_function(
+        "spaced", 1, lambda text: spaced(text) if text and not text.isascii() else text, deterministic=True
+    )
+    words = ", ".join(f"spaced({_quoted(each)})" for each in names)
+    connection.execute(f"INSERT INTO {index} (rowid, {_list(names)}) SELECT rowid, {words} FROM {_quoted(name)}")
+
+
+def _view(connection: sqlite3.Connection, name: str, package: Package) -> None:
+    """A view of the table with the labels of the rows that it refers to, in place of their keys."""
+    schema = package.schemas[name]
+    columns, joins = [], []
+    targets = {key.column: key.reference for key in schema.foreignKeys}
+    for field in schema.fields:
+        column = f"t.{_quoted(field.name)}"
+        target = targets.get(field.name)
+        label = package.schemas[target.resource].label if target else None
+        if label and label not in target.fields:
+            alias = _quoted(f"{field.name}_row")
+            readable = field.name.removesuffix("_id")
+            readable = readable if readable not in schema.names else field.name
+            joins.append(
+                f"LEFT JOIN {_quoted(target.resource)} AS {alias} ON {alias}.{_quoted(target.fields[0])} = {column}"
+            )
+            column = f"{alias}.{_quoted(label)} AS {_quoted(readable)}"
+        columns.append(column)
+    if joins:
+        body, tail = ",\n  ".join(columns), "\n".join(joins)
+        connection.execute(
+            f"CREATE VIEW {_quoted(name + READABLE)} AS SELECT\n  {body}\nFROM {_quoted(name)} AS t\n{tail}"
+        )
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'  # names are [a-z][a-z0-9_]*, see descriptor.TableName
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, names))

@@ -1,0 +1,96 @@
+"""Read a JSON file and know on which line each value stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from .problem import Broken, Problem
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+_scalar = json.JSONDecoder().raw_decode
+
+Path_ = tuple[str | int, ...]
+
+
+def read(path: Path, name: str) -> tuple[object, str]:
+    """Value and text of the JSON file at `path`, called `name` in messages.
+
+    Raises `Broken` where the file is missing, not UTF-8 or not JSON (RFC 8259), or repeats a key.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+        return json.loads(text, object_pairs_hook=_no_repeats), text
+    except FileNotFoundError:
+        problem = Problem(name, "missing-file", "there is no such file")
+    except OSError as error:
+        problem = Problem(name, "unreadable-file", f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = Problem(name, "encoding", "is not UTF-8 text", line=line, hint="save the file as UTF-8")
+    except json.JSONDecodeError as error:
+        problem = Problem(
+            name,
+            "json",
+            f"is not JSON: {error.msg[0].lower()}{error.msg[1:]}",
+            line=error.lineno,
+            hint=_json_hint(text, error),
+        )
+    except RecursionError:
+        problem = Problem(name, "json", "is nested too deeply")
+    except _Repeated as error:
+        problem = Problem(name, "json", f"has the key {error} twice in one object", line=_line_of_key(text, str(error)))
+    raise Broken([problem])
+
+
+def line_of(text: str, path: Path_) -> int:
+    """Line (from 1) of the value at `path` in JSON `text`, or of its nearest parent that is there."""
+    found = dict(_walk(text, _BLANK.match(text).end(), ()))
+    while path not in found:
+        path = path[:-1]
+    return text.count("\n", 0, found[path]) + 1
+
+
+class _Repeated(ValueError):
+    pass
+
+
+def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _Repeated(next(key for key in keys if keys.count(key) > 1))
+    return result
+
+
+def _line_of_key(text: str, key: str) -> int:
+    start = text.rfind(json.dumps(key, ensure_ascii=False))
+    return text.count("\n", 0, max(start, 0)) + 1
+
+
+def _json_hint(text: str, error: json.JSONDecodeError) -> str:
+    before = text[: error.pos].rstrip()
+    if before.endswith(",") and text[error.pos : error.pos + 1] in "]}":
+        return "take out the comma before the closing bracket"
+    return "look for a missing comma, quote or bracket just before this place"
+
+
+def _walk(text: str, at: int, path: Path_):
+    """Yield (path, offset) for every value; return the offset behind the value at `at`."""
+    yield path, at
+    if text[at] not in "[{":
+        return _scalar(text, at)[1]
+    keyed, closing, index = text[at] == "{", "]}"[text[at] == "{"], 0
+    at = _BLANK.match(text, at + 1).end()
+    while text[at] != closing:
+        step: str | int = index
+        if keyed:
+            step, at = _scalar(text, at)
+            at = _BLANK.match(text, _BLANK.match(text, at).end() + 1).end()
+        at = yield from _walk(text, at, (*path, step))
+        at = _BLANK.match(text, at).end()
+        if text[at] == ",":
+            at = _BLANK.match(text, at + 1).end()
+        index += 1
+    return at + 1

@@ -1,0 +1,90 @@
+"""frictionless in a process of its own, so that both engines work at once.
+
+Run as a program, this reads a job, one line of JSON, from standard input and writes a line for each
+table when it is through with it. It knows nothing of this project, and so sees the package as an
+outsider does. Nothing heavy is imported here: the process is started before anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_NO_LIMIT = 10**9
+
+
+class Outside:
+    """frictionless at work; use it as a context, which ends the process whatever happens.
+
+    Start it early, since it takes a moment to come up, and give it its `job` when the tables are read.
+    """
+
+    def __enter__(self) -> Outside:
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
+        command = [sys.executable, "-P", Path(__file__)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, encoding="utf-8"
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def job(self, descriptor: Path, tables: Iterable[str], unsound: Iterable[str]) -> None:
+        """Let it validate `tables` of the package whose `datapackage.json` is `descriptor`.
+
+        Foreign keys into the `unsound` tables are left out, since all of them would dangle.
+        """
+        job = {"descriptor": str(descriptor), "tables": list(tables), "unsound": list(unsound)}
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+
+    def results(self) -> Iterator[dict]:
+        """For each table its name and what was found in it, as `_validated` yields it. RuntimeError where frictionless fails."""
+        yield from map(json.loads, self._process.stdout)
+        if self._process.wait():
+            self._errors.seek(0)
+            raise RuntimeError(f"frictionless failed:\n{self._errors.read()}")
+
+
+def _validated(job: dict) -> Iterator[dict]:
+    import frictionless
+
+    package = frictionless.Package(job["descriptor"])
+    for name in job["tables"]:
+        resource = package.get_resource(name)
+        schema = resource.schema
+        schema.foreign_keys = [key for key in schema.foreign_keys if key["reference"]["resource"] not in job["unsound"]]
+        report = resource.validate(limit_errors=_NO_LIMIT)
+        errors = [*report.errors, *(error for task in report.tasks for error in task.errors)]
+        yield {"table": name, "errors": [_plain(error) for error in errors]}
+
+
+def _plain(error) -> dict:
+    columns = (
+        getattr(error, "field_names", None) if error.type == "foreign-key" else [getattr(error, "field_name", None)]
+    )
+    return {
+        "type": error.type,
+        "note": error.note,
+        "message": error.message,
+        "row": getattr(error, "row_number", None),
+        "column": columns[0],
+    }
+
+
+def _main() -> None:
+    import frictionless  # noqa: F401  while the other side still reads its tables
+
+    for result in _validated(json.loads(sys.stdin.readline())):
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,99 @@
+"""Rules across tables: SELECTs that return the offending rows, run by SQLite in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import polars as pl
+
+from . import database
+from .descriptor import Package, Rule, nearest, placeholders
+from .problem import Broken, Problem
+from .tables import Table
+
+ENGINE = "sqlite"
+
+
+def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -> list[Problem]:
+    """The rows that the select rules of the tables called `names` return.
+
+    A rule that reads a table which could not be read is left out: that table's own problem is
+    told. Raises `Broken` where a rule is not valid SQL for this package.
+    """
+    connection = sqlite3.connect(":memory:")
+    connection.row_factory = sqlite3.Row
+    try:
+        database.load(connection, package, tables)
+        wrong = list(_declaration_problems(connection, package))
+        if wrong:
+            raise Broken(wrong)
+        unsound = {name for name, table in tables.items() if not table.sound}
+        return [
+            _problem(tables[name], rule, row)
+            for name in names
+            for rule in package.schemas[name].rules
+            if rule.select and not unsound & _tables_read(connection, rule.select)
+            for row in connection.execute(rule.select)
+        ]
+    finally:
+        connection.close()
+
+
+def _declaration_problems(connection: sqlite3.Connection, package: Package) -> Iterable[Problem]:
+    for name, schema in package.schemas.items():
+        for rule in schema.rules:
+            if rule.select and (told := _wrong(connection, rule, schema.primaryKey)):
+                message, hint = told
+                file, line = package.rule_place(name, rule)
+                yield Problem(file, "declaration", f"the rule {rule.id!r} {message}", line=line, table=name, hint=hint)
+
+
+def _wrong(connection: sqlite3.Connection, rule: Rule, key: list[str]) -> tuple[str, str | None] | None:
+    """What is wrong with a select rule and a hint, or None: it must parse, only read, and return the key."""
+    try:
+        connection.set_authorizer(_only_reading)
+        columns = [column for column, *_ in connection.execute(f"SELECT * FROM ({rule.select}) LIMIT 0").description]
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        return f"is not a valid SELECT: {error}", None
+    finally:
+        connection.set_authorizer(None)
+    if missing := [name for name in key if name not in columns]:
+        return f"must return the primary key: {', '.join(missing)} is missing", None
+    if unknown := [name for name in placeholders(rule.message) if name not in columns]:
+        near = nearest(unknown[0], columns)
+        return (
+            f"names {unknown[0]!r} in its message, which its SELECT does not return",
+            f"did you mean {near!r}?" if near else None,
+        )
+    return None
+
+
+def _only_reading(action: int, *_: object) -> int:
+    allowed = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
+    return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
+
+
+def _tables_read(connection: sqlite3.Connection, select: str) -> set[str]:
+    read: set[str] = set()
+
+    def note(action: int, table: str | None, *_: object) -> int:
+        if action == sqlite3.SQLITE_READ and table:
+            read.add(table)
+        return sqlite3.SQLITE_OK
+
+    connection.set_authorizer(note)
+    try:
+        connection.execute(f"SELECT * FROM ({select}) LIMIT 0")
+    finally:
+        connection.set_authorizer(None)
+    return read
+
+
+def _problem(table: Table, rule: Rule, row: sqlite3.Row) -> Problem:
+    key = [str(row[name]) for name in table.schema.primaryKey]
+    same = (pl.col(name) == value for name, value in zip(table.schema.primaryKey, key))
+    index = next(iter(table.frame.select(pl.all_horizontal(same)).to_series().arg_true()), None)
+    message = rule.message.format_map(dict(row))
+    value = table.frame[rule.column][index] if rule.column and index is not None else None
+    return table.problem(index, rule.id, message, rule.column, value=value, found_by=(ENGINE,))

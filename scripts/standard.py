@@ -1,0 +1,60 @@
+"""The standard opinion: what frictionless finds (see `outside`), put into this project's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from .outside import Outside
+from .problem import Problem
+from .tables import Table
+from .wording import broken
+
+ENGINE = "frictionless"
+_RULES = {
+    "type-error": "type",
+    "unique-error": "unique",
+    "primary-key": "primary-key",
+    "foreign-key": "foreign-key",
+    "missing-cell": "row-length",
+    "extra-cell": "row-length",
+    "blank-row": "row-length",
+}
+_CONSTRAINT = re.compile(r'constraint "(\w+)"')
+
+
+def problems(
+    outside: Outside, tables: dict[str, Table], done: Callable[[str], None] = lambda name: None
+) -> list[Problem]:
+    """What frictionless found in the tables of its job; `done` is called with each table's name."""
+    found: list[Problem] = []
+    for result in outside.results():
+        found += _of_table(result["errors"], tables[result["table"]], tables)
+        done(result["table"])
+    return found
+
+
+def _of_table(errors: list[dict], table: Table, tables: dict[str, Table]) -> Iterator[Problem]:
+    rows = {line: index for index, line in enumerate(table.lines)} if errors else {}
+    for error in errors:
+        rule, index = _rule(error), rows.get(error["row"])
+        if rule == "row-length" and index is None:
+            continue  # told by `tables`, which leaves such rows out
+        if rule is None or index is None:
+            yield Problem(
+                table.resource.path,
+                error["type"],
+                error["message"],
+                line=error["row"],
+                table=table.name,
+                found_by=(ENGINE,),
+            )
+        elif not (rule == "primary-key" and table.row_id(index) is None):  # an empty key is told as a missing value
+            yield broken(table, index, rule, error["column"], tables, ENGINE)
+
+
+def _rule(error: dict) -> str | None:
+    if error["type"] == "constraint-error":
+        name = _CONSTRAINT.match(error["note"])[1]
+        return re.sub("([A-Z])", lambda letter: f"-{letter[0].lower()}", name)
+    return _RULES.get(error["type"])

@@ -1,0 +1,300 @@
+"""Read a table's CSV file (RFC 4180) into a frame of text, and tell what is wrong with the file.
+
+In the package one line is one row, so a row's number is its line's number: a quoted line break is
+a problem, and so is whatever else would make two CSV readers disagree.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from dataclasses import dataclass
+from dataclasses import field as attribute
+
+import polars as pl
+
+from .descriptor import POLARS_TYPES, Field, Package, Resource, Schema, nearest
+from .problem import Problem
+from .text import INVISIBLE, STRAY_SPACE
+
+# One well-formed CSV record: cells that are quoted whole or hold no quote at all.
+_RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')
+_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+
+
+@dataclass
+class Table:
+    """A table as read: `frame` has one text column a field, null for an empty cell.
+
+    `lines` gives each row's line in the file. `sound` is false where the rows cannot be read at
+    all, and then `frame` is empty. `typed` has the values in their declared types, null where a
+    cell is not of its type.
+    """
+
+    resource: Resource
+    schema: Schema
+    frame: pl.DataFrame
+    lines: pl.Series
+    sound: bool = True
+    problems: list[Problem] = attribute(default_factory=list)
+    _typed: pl.DataFrame | None = None
+
+    @property
+    def name(self) -> str:
+        return self.resource.name
+
+    @property
+    def typed(self) -> pl.DataFrame:
+        if self._typed is None:
+            self._typed = self.frame.select(_cast(each, each.name).alias(each.name) for each in self.schema.fields)
+        return self._typed
+
+    def row_id(self, index: int) -> str | None:
+        """The row's primary key as text, its parts joined with a slash."""
+        parts = [self.frame[name][index] for name in self.schema.primaryKey]
+        return "/".join(part or "" for part in parts) if any(parts) else None
+
+    def problem(self, index: int | None, rule: str, message: str, column: str | None = None, **more) -> Problem:
+        """A problem of row `index` (counted from 0 in `frame`), or of the whole table for None."""
+        if index is None:
+            return Problem(self.resource.path, rule, message, table=self.name, column=column, **more)
+        line = int(self.lines[index])
+        return Problem(
+            self.resource.path,
+            rule,
+            message,
+            line=line,
+            table=self.name,
+            row_id=self.row_id(index),
+            column=column,
+            **more,
+        )
+
+
+def read(package: Package, name: str) -> Table:
+    """The table called `name`. Never raises for what the file holds: that is in `problems`."""
+    resource, schema = package.resources[name], package.schemas[name]
+    table = Table(resource, schema, _no_rows(schema), pl.Series([], dtype=pl.Int64))
+    try:
+        data = (package.folder / resource.path).read_bytes()
+    except FileNotFoundError:
+        header = ",".join(schema.names)
+        return _unsound(table, "missing-file", "there is no such file", hint=f"create it with the line {header}")
+    except OSError as error:
+        return _unsound(table, "unreadable-file", f"cannot be read: {error.strerror}")
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[len(codecs.BOM_UTF8) :]
+        table.problems.append(
+            _of_file(
+                table, "byte-order-mark", "starts with a byte-order mark", 1, "run `prc-reach fmt`, it takes it out"
+            )
+        )
+    if not data.strip():
+        return _unsound(table, "empty-file", "is empty", hint=f"its first line must be {','.join(schema.names)}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        shown = data[max(0, error.start - 20) : error.start].decode("utf-8", "ignore").split("\n")[-1]
+        return _unsound(
+            table,
+            "encoding",
+            f"is not UTF-8 text: there is a wrong byte behind {shown!r}",
+            line,
+            "save the file as “CSV UTF-8”",
+        )
+    if (at := text.find("\0")) >= 0:
+        return _unsound(
+            table,
+            "nul",
+            "holds a NUL character",
+            text.count("\n", 0, at) + 1,
+            "the file is damaged: take it anew from the last good version",
+        )
+    if (at := text.find("\r")) >= 0:
+        hint = "run `prc-reach fmt`, it mends the line ends"
+        table.problems.append(
+            _of_file(
+                table,
+                "line-ending",
+                "has Windows line ends (CR LF); the package uses LF",
+                text.count("\n", 0, at) + 1,
+                hint,
+            )
+        )
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _read_text(table, text)
+
+
+def lexical(each: Field, column: str) -> pl.Expr:
+    """For a field that is not a string: whether the cell as written, in `column`, has its type; null where it is empty.
+
+    The forms are those of Table Schema. Python's own looser readings (`1_000`, `NaN`, `2024-1-5`)
+    are refused, since no other tool would read them alike.
+    """
+    written = pl.col(column)
+    if each.type == "number":
+        return written.str.contains(_NUMBER) & _cast(each, column).is_finite()
+    if each.type == "year":
+        return written.str.contains("^[0-9]{4}$")
+    if each.type == "boolean":
+        return written.is_in([*each.trueValues, *each.falseValues])
+    shape = {"integer": "^[+-]?[0-9]+$", "date": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}[each.type]
+    return written.str.contains(shape) & (written.is_null() | _cast(each, column).is_not_null())
+
+
+def _cast(each: Field, column: str) -> pl.Expr:
+    written = pl.col(column)
+    if each.type == "string":
+        return written
+    if each.type == "boolean":
+        return pl.when(written.is_in(each.trueValues)).then(True).when(written.is_in(each.falseValues)).then(False)
+    if each.type == "date":
+        return written.str.to_date("%Y-%m-%d", strict=False)
+    return written.str.strip_prefix("+").cast(POLARS_TYPES[each.type], strict=False)
+
+
+def _no_rows(schema: Schema) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(schema.names, pl.String))
+
+
+def _of_file(table: Table, rule: str, message: str, line: int | None = None, hint: str | None = None) -> Problem:
+    return Problem(table.resource.path, rule, message, line=line, table=table.name, hint=hint)
+
+
+def _unsound(table: Table, rule: str, message: str, line: int | None = None, hint: str | None = None) -> Table:
+    table.sound = False
+    table.problems.append(_of_file(table, rule, message, line, hint))
+    return table
+
+
+def _read_text(table: Table, text: str) -> Table:
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    if problem := _header_problem(table, lines[0]):
+        table.sound = False
+        table.problems.append(problem)
+        return table
+    bad = list(_bad_lines(table, lines))
+    table.problems += bad
+    if bad:
+        unfit = {problem.line for problem in bad}
+        numbers = [number for number in range(2, len(lines) + 1) if number not in unfit]
+        text = "\n".join([lines[0], *(lines[number - 1] for number in numbers)]) + "\n"
+        table.lines = pl.Series(numbers, dtype=pl.Int64)
+    else:
+        table.lines = pl.int_range(2, len(lines) + 1, dtype=pl.Int64, eager=True)
+    if table.lines.len():
+        table.frame = _frame(table.schema, text)
+    table.problems += _text_problems(table)
+    return table
+
+
+def _frame(schema: Schema, text: str) -> pl.DataFrame:
+    frame = pl.read_csv(
+        io.BytesIO(text.encode()),
+        has_header=False,
+        skip_rows=1,
+        new_columns=schema.names,
+        infer_schema=False,
+        raise_if_empty=False,
+        quote_char='"',
+    )
+    return frame.with_columns(pl.col(name).replace("", None) for name in schema.names) if '""' in text else frame
+
+
+def _header_problem(table: Table, line: str) -> Problem | None:
+    names, expected = next(csv.reader([line]), []), table.schema.names
+    if names == expected:
+        return None
+    missing = [name for name in expected if name not in names]
+    extra = [name for name in names if name not in expected]
+    hint = f"the first line must be {','.join(expected)}"
+    column = None
+    if missing and extra:
+        column = missing[0]
+        near = nearest(extra[0], missing)
+        message = f"the header has {extra[0]!r} where the schema has {near or missing[0]!r}"
+    elif missing:
+        column, message = missing[0], f"the header lacks the column {', '.join(map(repr, missing))}"
+    elif extra:
+        column, message = (
+            extra[0],
+            f"the header has the column {', '.join(map(repr, extra))}, which the schema does not have",
+        )
+        hint = f"take it out, or declare it in {table.resource.schema_path}"
+    elif len(names) > len(expected):
+        twice = next(name for name in names if names.count(name) > 1)
+        column, message = twice, f"the header has the column {twice!r} twice"
+    else:
+        wrong = next(index for index, name in enumerate(names) if name != expected[index])
+        column, message = (
+            names[wrong],
+            f"the header's columns are in another order than the schema's: {names[wrong]!r} stands where {expected[wrong]!r} belongs",
+        )
+        hint = "run `prc-reach fmt`, it puts the columns in order"
+    return Problem(table.resource.path, "header", message, line=1, table=table.name, column=column, hint=hint)
+
+
+def _bad_lines(table: Table, lines: list[str]):
+    """Problems of lines that are no record of the table's width."""
+    width = len(table.schema.fields)
+    for number, line in enumerate(lines[1:], 2):
+        if '"' not in line:
+            cells = line.count(",") + 1
+        elif not _RECORD.fullmatch(line):
+            if line.count('"') % 2:
+                yield _of_file(
+                    table,
+                    "quote",
+                    "a quoted cell is not closed on its line",
+                    number,
+                    "close the quote, and write no line break into a cell",
+                )
+                return  # whatever follows may be inside the quote
+            yield _of_file(
+                table,
+                "quote",
+                "a quote stands inside a cell that is not quoted",
+                number,
+                'quote the whole cell and double the quotes inside: "say ""yes"""',
+            )
+            continue
+        else:
+            cells = len(next(csv.reader([line])))
+        if line == "" and width > 1:
+            yield _of_file(table, "row-length", "the line is blank", number, "take it out")
+        elif cells != width:
+            hint = (
+                "quote a cell that holds a comma" if cells > width else "end the row with a comma for each empty cell"
+            )
+            yield _of_file(
+                table, "row-length", f"the row has {cells} cells, the table has {width} columns", number, hint
+            )
+
+
+def _text_problems(table: Table):
+    """Cells with stray space, with characters that cannot be seen, or not in NFC."""
+    faults = {
+        "stray-space": (lambda cell: cell.str.contains(STRAY_SPACE), "has a stray or odd space"),
+        "invisible-character": (lambda cell: cell.str.contains(INVISIBLE), "holds a character that cannot be seen"),
+        "not-nfc": (lambda cell: cell != cell.str.normalize("NFC"), "is not in Unicode normal form C"),
+    }
+    asked = {
+        f"{rule} {name}": found(pl.col(name)) for rule, (found, _) in faults.items() for name in table.schema.names
+    }
+    present = table.frame.select(faulty.any().alias(key) for key, faulty in asked.items())
+    for key in [key for key, faulty in present.row(0, named=True).items() if faulty] if table.frame.height else []:
+        rule, name = key.split(" ")
+        for index in table.frame.select(asked[key].fill_null(False)).to_series().arg_true():
+            yield table.problem(
+                index,
+                rule,
+                f"{name} {faults[rule][1]}",
+                name,
+                value=table.frame[name][index],
+                hint="run `prc-reach fmt`, it mends this",
+            )

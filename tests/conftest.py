@@ -1,0 +1,53 @@
+"""What the tests share: the real package, copies of it to spoil, and the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE_FILES = ("datapackage.json", "metadata.yml", "schemas", "tables")
+
+
+def run(*arguments: str | Path, folder: Path = ROOT, **more) -> subprocess.CompletedProcess:
+    """Run `prc-reach` in a process of its own, as a user does."""
+    command = [sys.executable, "-m", "scripts", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | more.pop("env", {})
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=300, **more)
+
+
+def problems(folder: Path, *tables: str) -> list[dict]:
+    """The problems that `prc-reach check` tells of the package in `folder`."""
+    result = run("check", *tables, "--format", "json", folder=folder)
+    assert "Traceback" not in result.stderr, result.stderr
+    told = json.loads(result.stdout)["problems"]
+    if "summary" in json.loads(result.stdout):
+        assert result.returncode == bool(told)
+    else:
+        assert result.returncode == 2
+    return told
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the real package, to be spoilt."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    for name in PACKAGE_FILES:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def declared():
+    """The declaration of the real package."""
+    from scripts.descriptor import load
+
+    return load(ROOT)

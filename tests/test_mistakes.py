@@ -1,0 +1,264 @@
+"""Each kind of mistake in a table, planted in a copy of the real package: exactly that problem is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import problems
+
+BODIES = "tables/sco_bodies.csv"
+SOURCES = "tables/sources.csv"
+
+
+def edit(package: Path, file: str, old: str, new: str) -> None:
+    path = package / file
+    text = path.read_bytes().decode()
+    assert old in text, f"{old!r} is not in {file}"
+    path.write_bytes(text.replace(old, new, 1).encode())
+
+
+def line_of(package: Path, file: str, start: str) -> int:
+    return next(
+        number
+        for number, line in enumerate((package / file).read_text("utf-8").splitlines(), 1)
+        if line.startswith(start)
+    )
+
+
+def change_cell(package: Path, table: str, row_id: str, column: str, value: str) -> int:
+    """Put `value` into a cell of a table as it would be written by hand; the row's line."""
+    import csv
+    import io
+
+    path = package / "tables" / f"{table}.csv"
+    lines = path.read_text("utf-8").splitlines()
+    names = lines[0].split(",")
+    number = next(number for number, line in enumerate(lines) if line.startswith(f"{row_id},"))
+    cells = next(csv.reader([lines[number]]))
+    cells[names.index(column)] = value
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(cells)
+    lines[number] = out.getvalue()
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return number + 1
+
+
+def told(package: Path, *tables: str) -> list[tuple]:
+    return [(each["file"], each["line"], each["column"], each["rule"]) for each in problems(package, *tables)]
+
+
+CELLS = [
+    # table, row, column, value, rule, engines, words in the message or hint
+    (
+        "sco_bodies",
+        "regional-anti-terrorist-structure",
+        "seat_place_id",
+        "tashkentt",
+        "foreign-key",
+        2,
+        "did you mean 'tashkent'",
+    ),
+    (
+        "sco_bodies",
+        "regional-anti-terrorist-structure",
+        "seat_place_id",
+        "no-such-place-anywhere",
+        "foreign-key",
+        2,
+        "add the row to tables/places.csv first",
+    ),
+    ("sco_bodies", "regional-anti-terrorist-structure", "status", "operatin", "enum", 2, "did you mean 'operating'"),
+    ("sco_bodies", "regional-anti-terrorist-structure", "permanent", "yes", "type", 2, "true or false"),
+    ("sco_bodies", "regional-anti-terrorist-structure", "as_of", "2023-02-30", "pattern", 2, "is not a date"),
+    ("sco_bodies", "regional-anti-terrorist-structure", "as_of", "2023-2", "pattern", 2, "2017-07"),
+    ("sco_bodies", "regional-anti-terrorist-structure", "as_of", "2023-02-29", "pattern", 2, "is not a date"),
+    ("sco_bodies", "regional-anti-terrorist-structure", "locator", "", "required", 2, "locator is empty"),
+    ("sco_bodies", "regional-anti-terrorist-structure", "source_id", "", "required", 2, "source_id is empty"),
+    ("sco_bodies", "regional-anti-terrorist-structure", "certainty", "Stated!", "pattern", 2, "write it like stated"),
+    (
+        "sco_bodies",
+        "regional-anti-terrorist-structure",
+        "seat_country_id",
+        "KAZ",
+        "seat-in-its-country",
+        1,
+        "lies in UZB, not in KAZ",
+    ),
+    ("training_pledges", "china-sco-2022", "people_min", "two thousand", "type", 2, "is not a whole number"),
+    ("training_pledges", "china-sco-2022", "people_min", "2000.5", "type", 2, "is not a whole number"),
+    ("training_pledges", "china-sco-2022", "people_min", "-5", "minimum", 2, "below the minimum 0"),
+    (
+        "training_pledges",
+        "china-sco-2022",
+        "people_max",
+        "1000",
+        "people-bounds",
+        1,
+        "the lower bound 2000 is above the upper bound 1000",
+    ),
+    ("organizations", "china-coast-guard", "name_zh", "Haijing", "pattern", 2, "write it like 北斗"),
+    ("countries", "KAZ", "alpha_2", "KK", "codelist", 1, "no code of ISO 3166-1 alpha-2"),
+    ("countries", "KAZ", "alpha_2", "CN", "unique", 2, "stands in another row too"),
+    ("places", "tashkent", "latitude", "141.3", "maximum", 2, "above the maximum 90"),
+    ("places", "tashkent", "name", "Tashkent ", "stray-space", 0, "run `prc-reach fmt`"),
+    ("places", "tashkent", "name", "Tash\u200bkent", "invisible-character", 0, "cannot be seen"),
+    ("places", "tashkent", "name", "Tas\u0301hkent", "not-nfc", 0, "normal form C"),
+]
+
+
+@pytest.mark.parametrize(
+    "table, row, column, value, rule, engines, words", CELLS, ids=[f"{cell[0]}.{cell[2]}={cell[3]!r}" for cell in CELLS]
+)
+def test_a_wrong_cell_is_told_once_with_file_line_row_and_column(
+    package, table, row, column, value, rule, engines, words
+):
+    line = change_cell(package, table, row, column, value)
+    found = problems(package, table)
+    if rule == "unique":  # told on the later of the two rows
+        found = [{**each, "line": line, "row_id": row, "value": value} for each in found]
+    assert [(each["file"], each["line"], each["row_id"], each["column"], each["rule"]) for each in found] == [
+        (f"tables/{table}.csv", line, row, column, rule)
+    ]
+    assert words in f"{found[0]['message']} {found[0]['hint']}"
+    assert found[0]["value"] == (value or None)
+    assert len(found[0]["found_by"]) == engines
+
+
+def test_a_duplicate_key(package):
+    path = package / BODIES
+    first = path.read_text("utf-8").splitlines()[1]
+    path.write_text(path.read_text("utf-8") + first + "\n", "utf-8")
+    last = len(path.read_text("utf-8").splitlines())
+    found = problems(package, "sco_bodies")
+    assert [(each["line"], each["rule"], each["row_id"]) for each in found] == [
+        (last, "primary-key", first.split(",")[0])
+    ]
+    assert "it is also on line 2" in found[0]["hint"] and len(found[0]["found_by"]) == 2
+
+
+def test_an_empty_key(package):
+    start = "regional-anti-terrorist-structure,"
+    line = line_of(package, BODIES, start)
+    edit(package, BODIES, f"\n{start}", "\n,")
+    assert (BODIES, line, "sco_body_id", "required") in told(package, "sco_bodies")
+    assert {rule for _, where, _, rule in told(package, "sco_bodies") if where == line} == {"required"}
+
+
+def test_a_renamed_key_leaves_every_reference_dangling_and_each_is_told(package):
+    edit(package, "tables/places.csv", "\ntashkent,", "\ntaschkent,")
+    found = problems(package)
+    assert {each["rule"] for each in found} <= {"foreign-key", "cites-an-existing-row", "names-an-existing-row"}
+    assert all("taschkent" in each["hint"] for each in found if each["rule"] == "foreign-key")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda header: header.replace(",permanent", ""), "lacks the column 'permanent'"),
+        (lambda header: header + ",colour", "has the column 'colour', which the schema does not have"),
+        (lambda header: header.replace("permanent", "permanant"), "'permanant' where the schema has 'permanent'"),
+        (lambda header: header.replace("permanent,status", "status,permanent"), "in another order"),
+        (lambda header: header + ",status", "the column 'status' twice"),
+    ],
+)
+def test_a_wrong_header_is_one_problem_on_line_1(package, change, message):
+    path = package / BODIES
+    lines = path.read_text("utf-8").split("\n")
+    path.write_text("\n".join([change(lines[0]), *lines[1:]]), "utf-8")
+    found = problems(package)
+    assert [(each["file"], each["line"], each["rule"]) for each in found] == [(BODIES, 1, "header")]
+    assert message in found[0]["message"]
+
+
+@pytest.mark.parametrize("ending, cells", [(",", "has 15 cells"), ("", "has 13 cells")])
+def test_a_row_with_too_many_or_too_few_cells(package, ending, cells):
+    line = line_of(package, BODIES, "regional-anti-terrorist-structure,")
+    path = package / BODIES
+    lines = path.read_text("utf-8").split("\n")
+    lines[line - 1] = lines[line - 1] + "," if ending else "a,b,c,d,e,f,g,h,i,j,k,l,m"
+    path.write_text("\n".join(lines), "utf-8")
+    found = [each for each in problems(package, "sco_bodies") if each["rule"] != "foreign-key"]
+    assert [(each["line"], each["rule"]) for each in found] == [(line, "row-length")]
+    assert cells in found[0]["message"] and "14 columns" in found[0]["message"]
+
+
+def test_a_blank_line(package):
+    edit(package, BODIES, "\nregional-anti", "\n\nregional-anti")
+    assert [(rule, column) for _, _, column, rule in told(package, "sco_bodies")] == [("row-length", None)]
+
+
+def test_windows_line_ends(package):
+    path = package / BODIES
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert told(package) == [(BODIES, 1, None, "line-ending")]
+
+
+def test_a_byte_order_mark(package):
+    path = package / BODIES
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert told(package) == [(BODIES, 1, None, "byte-order-mark")]
+
+
+@pytest.mark.parametrize(
+    "spoil, rule",
+    [
+        (lambda data: data.replace("安洵".encode(), "安洵".encode("gb18030")), "encoding"),
+        (lambda data: data.replace(b"Istituto", "Istit\xfcto".encode("latin-1")), "encoding"),
+        (lambda data: data.replace("安洵".encode(), "安洵".encode()[:-1]), "encoding"),
+        (lambda data: data.replace(b"Istituto", b"Isti\0tuto"), "nul"),
+    ],
+    ids=["gb18030", "latin-1", "broken utf-8", "nul"],
+)
+def test_a_file_that_is_no_utf8_text_is_one_problem_on_its_line(package, spoil, rule):
+    path = package / "tables/organizations.csv"
+    old = path.read_bytes()
+    path.write_bytes(spoil(old))
+    line = next(
+        number for number, (a, b) in enumerate(zip(old.split(b"\n"), path.read_bytes().split(b"\n")), 1) if a != b
+    )
+    assert told(package) == [("tables/organizations.csv", line, None, rule)]
+
+
+def test_an_unclosed_quote(package):
+    line = change_cell(package, "places", "tashkent", "note", "MARK")
+    edit(package, "tables/places.csv", "MARK", '"MARK')
+    assert ("tables/places.csv", line, None, "quote") in told(package, "places")
+
+
+def test_a_quote_inside_a_cell(package):
+    line = change_cell(package, "places", "tashkent", "note", "MARK")
+    edit(package, "tables/places.csv", "MARK", 'the "old" town')
+    found = [each for each in problems(package, "places") if each["rule"] == "quote"]
+    assert [each["line"] for each in found] == [line] and "double the quotes" in found[0]["hint"]
+
+
+def test_an_empty_file(package):
+    (package / BODIES).write_text("")
+    found = problems(package)
+    assert [(each["file"], each["rule"]) for each in found] == [(BODIES, "empty-file")]
+    assert "sco_body_id,organization_id" in found[0]["hint"]
+
+
+def test_a_missing_file(package):
+    (package / BODIES).unlink()
+    assert [(file, rule) for file, _, _, rule in told(package)] == [(BODIES, "missing-file")]
+
+
+def test_an_unreadable_table_does_not_make_its_neighbours_wrong(package):
+    """Every table refers to sources: without it, one problem is told and not thousands."""
+    (package / SOURCES).write_bytes(b"\xff\xfe")
+    assert [(file, rule) for file, _, _, rule in told(package)] == [(SOURCES, "encoding")]
+
+
+def test_a_thousand_equal_problems_are_shown_as_some_and_a_count(package):
+    from conftest import run
+
+    path = package / "tables/citations.csv"
+    text = path.read_text("utf-8")
+    header, *rows = text.splitlines()
+    path.write_text("\n".join([header, *(f"{row} " for row in rows)]) + "\n", "utf-8")
+    result = run("check", "citations", folder=package)
+    assert result.returncode == 1
+    assert result.stdout.count("(stray-space)") == 21
+    assert "more problems like the 20 above (stray-space)" in result.stdout

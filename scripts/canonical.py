@@ -13,7 +13,8 @@ import difflib
 import io
 
 from .atomic import replacing
-from .descriptor import Package, Schema
+from .descriptor import Schema
+from .package import Package
 from .problem import Problem
 from .text import cleaned
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from . import frames, queries, standard
-from .descriptor import DESCRIPTOR, Package
 from .outside import Outside
+from .package import DESCRIPTOR, Package
 from .problem import Problem, merged, without_followers
 from .tables import Table, read
 

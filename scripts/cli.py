@@ -18,7 +18,7 @@ from .problem import Broken, Problem
 
 if TYPE_CHECKING:
     from .check import Report
-    from .descriptor import Package
+    from .package import Package
     from .tables import Table
 
 # What takes long to import is imported by the command that needs it, after frictionless was started.
@@ -94,7 +94,7 @@ def fmt(
     No value changes its meaning; what cannot be mended safely is told and left alone.
     """
     from . import canonical
-    from .descriptor import load
+    from .package import load
 
     with _told(format):
         loaded = load(package)
@@ -177,7 +177,8 @@ def main() -> None:
 
 
 def _known(package: Package, names: list[str] | None) -> list[str]:
-    from .descriptor import DESCRIPTOR, nearest
+    from .package import DESCRIPTOR
+    from .problem import nearest
 
     for name in names or []:
         if name not in package.resources:
@@ -196,7 +197,7 @@ def _known(package: Package, names: list[str] | None) -> list[str]:
 def _checked(folder: Path, names: list[str] | None = None) -> tuple[Report, dict[str, Table], Package]:
     with Outside() as outside:
         from .check import check as run
-        from .descriptor import load
+        from .package import load
 
         package = load(folder)
         known = _known(package, names)
@@ -207,7 +208,7 @@ def _checked(folder: Path, names: list[str] | None = None) -> tuple[Report, dict
 def _built(folder: Path, output: Path, trust: bool) -> tuple[Path, Package]:
     from . import database
     from .check import read_tables
-    from .descriptor import load
+    from .package import load
 
     if trust:
         package = load(folder)

@@ -14,7 +14,8 @@ import polars as pl
 
 from .atomic import replacing
 from .dates import derived, derived_names
-from .descriptor import Field, Package, Schema
+from .descriptor import Field, Schema
+from .package import Package
 from .problem import Broken, Problem
 from .tables import Table
 from .text import spaced
@@ -97,7 +98,7 @@ def _write(package: Package, tables: dict[str, Table], path: Path, done: Callabl
         connection.commit()
         for name, schema in package.schemas.items():
             _index(connection, name, schema)
-            _search(connection, name, schema)
+            _search(connection, name, schema, tables[name])
             _view(connection, name, package)
         connection.commit()
         if dangling := connection.execute("PRAGMA foreign_key_check").fetchall():
@@ -172,7 +173,7 @@ def _index(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
             connection.execute(f"CREATE INDEX {_quoted(f'{name}_{column}')} ON {_quoted(name)} ({_quoted(column)})")
 
 
-def _search(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
+def _search(connection: sqlite3.Connection, name: str, schema: Schema, table: Table) -> None:
     """A full-text index of the table's words, each Han character a word of its own."""
     names = [field.name for field in searchable(schema)]
     if not names:
@@ -181,10 +182,13 @@ def _search(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
     connection.execute(
         f"CREATE VIRTUAL TABLE {index} USING fts5({_list(names)}, tokenize='unicode61 remove_diacritics 2', content={_quoted(name)})"
     )
-    connection.create_function(
-        "spaced", 1, lambda text: spaced(text) if text and not text.isascii() else text, deterministic=True
+    connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
+    plain = table.frame.select(
+        (pl.col(each).str.len_bytes() == pl.col(each).str.len_chars()).all() for each in names
+    ).row(0)
+    words = ", ".join(
+        _quoted(each) if ascii_only else f"spaced({_quoted(each)})" for each, ascii_only in zip(names, plain)
     )
-    words = ", ".join(f"spaced({_quoted(each)})" for each in names)
     connection.execute(f"INSERT INTO {index} (rowid, {_list(names)}) SELECT rowid, {words} FROM {_quoted(name)}")
 
 

@@ -7,21 +7,16 @@ error here, where the standard's own tools would ignore it.
 
 from __future__ import annotations
 
-import difflib
 import re
 import string
-from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic import Field as Key
 
-from . import jsonlines
 from .dates import EDTF
-from .problem import Broken, Problem
 
-DESCRIPTOR = "datapackage.json"
 POLARS_TYPES = {
     "string": pl.String,
     "integer": pl.Int64,
@@ -62,11 +57,11 @@ def _check_pattern(pattern: str) -> str:
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
 
-class Constraints(_Model):
+class Constraints(Model):
     """Constraints of Table Schema on the values of a field."""
 
     required: bool = False
@@ -79,7 +74,7 @@ class Constraints(_Model):
     maxLength: Annotated[int, Key(ge=0)] | None = None
 
 
-class Field(_Model):
+class Field(Model):
     """A field of Table Schema, with the custom keys `unit`, `bad_example` and `codelist`."""
 
     name: TableName
@@ -125,14 +120,14 @@ class Field(_Model):
         return self
 
 
-class Reference(_Model):
+class Reference(Model):
     """The table and columns that a foreign key points at."""
 
     resource: TableName
     fields: Names
 
 
-class ForeignKey(_Model):
+class ForeignKey(Model):
     """A foreign key of Table Schema over one column."""
 
     fields: Annotated[Names, Key(max_length=1)]
@@ -143,7 +138,7 @@ class ForeignKey(_Model):
         return self.fields[0]
 
 
-class Rule(_Model):
+class Rule(Model):
     """A rule in SQL: `check` over one row, or `select` over tables.
 
     `check` is a boolean expression, as in CHECK: a row for which it is false is a problem, unknown
@@ -159,6 +154,17 @@ class Rule(_Model):
     message: Text
     bad_example: dict[str, str | None] = {}
 
+    @property
+    def placeholders(self) -> list[str]:
+        """The names in braces in the message."""
+        return [name for _, name, _, _ in string.Formatter().parse(self.message) if name is not None]
+
+    @model_validator(mode="after")
+    def _message_can_be_filled(self) -> Rule:
+        if any(not re.fullmatch("[a-z][a-z0-9_]*", name) for name in self.placeholders):
+            raise ValueError("a message may hold in braces only the names of columns")
+        return self
+
     @model_validator(mode="after")
     def _either(self) -> Rule:
         if (self.check is None) == (self.select is None):
@@ -166,7 +172,7 @@ class Rule(_Model):
         return self
 
 
-class Schema(_Model):
+class Schema(Model):
     """A Table Schema, with the custom keys `label`, `facets` and `rules`."""
 
     profile: Text | None = Key(None, alias="$schema")
@@ -189,13 +195,13 @@ class Schema(_Model):
         return next(field for field in self.fields if field.name == name)
 
 
-class License(_Model):
+class License(Model):
     name: Text | None = None
     title: Text | None = None
     path: Text | None = None
 
 
-class Contributor(_Model):
+class Contributor(Model):
     title: Text | None = None
     givenName: Text | None = None
     familyName: Text | None = None
@@ -205,20 +211,20 @@ class Contributor(_Model):
     roles: list[Text] = []
 
 
-class Source(_Model):
+class Source(Model):
     title: Text | None = None
     path: Text | None = None
     email: Text | None = None
     version: Text | None = None
 
 
-class Dialect(_Model):
+class Dialect(Model):
     """How the CSV is written; the package knows one way."""
 
     delimiter: Literal[","] = ","
 
 
-class Resource(_Model):
+class Resource(Model):
     """A table of the package: where its rows and its schema are."""
 
     name: TableName
@@ -233,7 +239,7 @@ class Resource(_Model):
     dialect: Dialect = Dialect()
 
 
-class Descriptor(_Model):
+class Descriptor(Model):
     """`datapackage.json`."""
 
     profile: Text | None = Key(None, alias="$schema")
@@ -250,265 +256,3 @@ class Descriptor(_Model):
     contributors: list[Contributor] = []
     sources: list[Source] = []
     resources: Annotated[list[Resource], Key(min_length=1)]
-
-
-class Package:
-    """A package whose declaration is sound.
-
-    `folder` is where it lies, `descriptor` its `datapackage.json`, `resources` and `schemas` are
-    keyed by table name, in the order of the descriptor.
-    """
-
-    def __init__(self, folder: Path, descriptor: Descriptor, schemas: dict[str, Schema]):
-        self.folder = folder
-        self.descriptor = descriptor
-        self.resources = {resource.name: resource for resource in descriptor.resources}
-        self.schemas = schemas
-
-    def rule_place(self, table: str, rule: Rule) -> tuple[str, int]:
-        """File and line at which `rule` of `table` is declared."""
-        name = self.resources[table].schema_path
-        index = self.schemas[table].rules.index(rule)
-        return name, jsonlines.line_of((self.folder / name).read_text("utf-8"), ("rules", index))
-
-
-def load(folder: Path) -> Package:
-    """The package in `folder`. Raises `Broken` with everything that is wrong in its declaration."""
-    value, text = jsonlines.read(folder / DESCRIPTOR, DESCRIPTOR)
-    descriptor = _model(Descriptor, value, text, DESCRIPTOR)
-    problems = list(_path_problems(folder, descriptor, text))
-    if problems:
-        raise Broken(problems)
-    schemas: dict[str, Schema] = {}
-    texts: dict[str, str] = {}
-    for resource in descriptor.resources:
-        name = resource.schema_path
-        try:
-            value, texts[resource.name] = jsonlines.read(folder / name, name)
-            schemas[resource.name] = _model(Schema, value, texts[resource.name], name)
-        except Broken as broken:
-            problems += broken.problems
-    if not problems:
-        problems = [
-            Problem(
-                resource.schema_path,
-                "declaration",
-                message,
-                line=jsonlines.line_of(texts[resource.name], path),
-                hint=hint,
-            )
-            for resource in descriptor.resources
-            for path, message, hint in _schema_problems(resource.name, schemas)
-        ]
-    problems += _stray_files(folder, descriptor)
-    if problems:
-        raise Broken(problems)
-    return Package(folder, descriptor, schemas)
-
-
-def nearest(value: str, candidates: list[str]) -> str | None:
-    """Of the candidates the one that `value` was probably meant to be, if any is near."""
-    close = difflib.get_close_matches(value, candidates, n=1, cutoff=0.6)
-    return close[0] if close else None
-
-
-def _model(model: type[_Model], value: object, text: str, name: str):
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        items = error.errors()
-        misspelt = {(*item["loc"][:-1], _meant(model, item)) for item in items if item["type"] == "extra_forbidden"}
-        told = [item for item in items if item["type"] != "missing" or item["loc"] not in misspelt]
-        raise Broken(_declaration_problem(model, item, text, name) for item in told) from None
-
-
-def _meant(model: type[_Model], item: dict) -> str | None:
-    return nearest(str(item["loc"][-1]), _known_keys(model))
-
-
-def _declaration_problem(model: type[_Model], item: dict, text: str, name: str) -> Problem:
-    path = tuple(step for step in item["loc"] if step not in ("int", "float", "str"))
-    key = path[-1] if path else ""
-    hint = None
-    if item["type"] == "extra_forbidden":
-        message = f"there is no key {key!r} here"
-        if near := _meant(model, item):
-            hint = f"did you mean {near!r}?"
-    elif item["type"] == "missing":
-        message = f"the key {key!r} is missing"
-    elif item["type"] == "value_error":
-        message = str(item["ctx"]["error"])
-    else:
-        message = f"{key!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
-    return Problem(
-        name, "declaration", message, line=jsonlines.line_of(text, path), value=_short(item.get("input")), hint=hint
-    )
-
-
-def _short(value: object) -> str | None:
-    return str(value) if isinstance(value, (str, int, float, bool)) else None
-
-
-def _known_keys(model: type[_Model]) -> list[str]:
-    """The keys of the model and of the models inside it."""
-    models = {Descriptor: (Descriptor, Resource, License, Contributor, Source, Dialect)}.get(
-        model, (Schema, Field, Constraints, ForeignKey, Reference, Rule)
-    )
-    return [field.alias or key for each in models for key, field in each.model_fields.items()]
-
-
-def _path_problems(folder: Path, descriptor: Descriptor, text: str):
-    """Resources that name a file outside the package, or a name or file twice."""
-    seen: dict[str, int] = {}
-    for index, resource in enumerate(descriptor.resources):
-        for key, path in (("path", resource.path), ("schema", resource.schema_path)):
-            line = jsonlines.line_of(text, ("resources", index, key))
-            if not _inside(folder, path):
-                yield Problem(
-                    DESCRIPTOR,
-                    "unsafe-path",
-                    f"{key} {path!r} leaves the package",
-                    line=line,
-                    value=path,
-                    hint="give a relative path below the package's folder",
-                )
-        for what in (resource.name, resource.path):
-            if what in seen:
-                line = jsonlines.line_of(text, ("resources", index))
-                yield Problem(
-                    DESCRIPTOR,
-                    "declaration",
-                    f"{what!r} is listed twice, here and as resource {seen[what] + 1}",
-                    line=line,
-                    value=what,
-                )
-            seen.setdefault(what, index)
-
-
-def _inside(folder: Path, path: str) -> bool:
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path or "\0" in path:
-        return False
-    return (folder / path).resolve().is_relative_to(folder.resolve())
-
-
-def _stray_files(folder: Path, descriptor: Descriptor):
-    """Tables and schemas beside the listed ones that no resource lists."""
-    listed = {path for resource in descriptor.resources for path in (resource.path, resource.schema_path)}
-    beside = {(str(PurePosixPath(path).parent), PurePosixPath(path).suffix) for path in listed}
-    for parent, suffix in sorted(beside):
-        for file in sorted((folder / parent).glob(f"*{suffix}")):
-            name = str(PurePosixPath(parent) / file.name)
-            if parent != "." and name not in listed:
-                line = f'{{"name": "{file.stem}", "type": "table", "path": "tables/{file.stem}.csv", "schema": "schemas/{file.stem}.json", "dialect": {{"delimiter": ","}}}}'
-                yield Problem(
-                    name, "unlisted-file", f"is not listed in {DESCRIPTOR}", hint=f"add to its resources: {line}"
-                )
-
-
-def _schema_problems(table: str, schemas: dict[str, Schema]):
-    """What is wrong in a schema by itself and against the others: (JSON path, message, hint)."""
-    schema = schemas[table]
-    names = schema.names
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield ("fields", index), f"the field {name!r} is declared twice", None
-    for key, columns in (
-        ("primaryKey", schema.primaryKey),
-        ("facets", schema.facets),
-        ("label", [schema.label] if schema.label else []),
-    ):
-        for name in columns:
-            if name not in names:
-                yield (key,), f"{key} names {name!r}, which is no field of this table", _mean(name, names)
-    for name in set(schema.primaryKey) & set(names):
-        if not schema.field(name).constraints.required:
-            yield (
-                ("primaryKey",),
-                f"the primary key's field {name!r} must be required",
-                'add "required": true to its constraints',
-            )
-    for index, key in enumerate(schema.foreignKeys):
-        yield from (((("foreignKeys", index), *found)) for found in _foreign_key_problems(schema, key, schemas))
-    for index, rule in enumerate(schema.rules):
-        yield from (((("rules", index), *found)) for found in _rule_problems(schema, rule, index))
-    for index, field in enumerate(schema.fields):
-        for other, other_schema in schemas.items():
-            if other == table:
-                break
-            if field.name in other_schema.names and other_schema.field(field.name).meaning != field.meaning:
-                yield (
-                    ("fields", index),
-                    f"the column {field.name!r} is declared otherwise in {other}",
-                    "columns of one name have one type, unit and constraints in every table",
-                )
-                break
-
-
-def _mean(name: str, names: list[str]) -> str | None:
-    near = nearest(name, names)
-    return f"did you mean {near!r}?" if near else None
-
-
-def _foreign_key_problems(schema: Schema, key: ForeignKey, schemas: dict[str, Schema]):
-    target = schemas.get(key.reference.resource)
-    if key.column not in schema.names:
-        yield f"the foreign key's field {key.column!r} is no field of this table", _mean(key.column, schema.names)
-    elif target is None:
-        yield (
-            f"the foreign key of {key.column!r} refers to {key.reference.resource!r}, which is no table of the package",
-            _mean(key.reference.resource, list(schemas)),
-        )
-    elif key.reference.fields != target.primaryKey:
-        yield (
-            f"the foreign key of {key.column!r} must refer to the primary key of {key.reference.resource}, {', '.join(target.primaryKey)}",
-            None,
-        )
-    elif target.field(target.primaryKey[0]).type != schema.field(key.column).type:
-        yield f"{key.column!r} and the key that it refers to have different types", None
-
-
-def _rule_problems(schema: Schema, rule: Rule, index: int):
-    if rule.id in [other.id for other in schema.rules[:index]]:
-        yield f"the rule {rule.id!r} is declared twice", None
-    if rule.column and rule.column not in schema.names:
-        yield (
-            f"the rule {rule.id!r} points at {rule.column!r}, which is no field of this table",
-            _mean(rule.column, schema.names),
-        )
-    for name in rule.bad_example:
-        if name not in schema.names:
-            yield (
-                f"the bad example of rule {rule.id!r} has {name!r}, which is no field of this table",
-                _mean(name, schema.names),
-            )
-    if rule.check:
-        yield from _check_problems(schema, rule)
-
-
-def _check_problems(schema: Schema, rule: Rule):
-    """Try a row rule on two rows of nulls: it must parse, know its columns and give a truth value for each."""
-    nothing = pl.DataFrame(
-        {field.name: pl.Series([None, None], dtype=POLARS_TYPES[field.type]) for field in schema.fields}
-    )
-    try:
-        result = nothing.select(pl.sql_expr(rule.check).alias("result"))
-    except (pl.exceptions.PolarsError, pl.exceptions.ComputeError) as error:
-        yield f"the rule {rule.id!r} is not a valid SQL expression: {str(error).splitlines()[0]}", None
-        return
-    if result.schema["result"] not in (pl.Boolean, pl.Null) or result.height != 2:
-        yield f"the rule {rule.id!r} must give true or false for each row", None
-    for name in placeholders(rule.message):
-        if name not in schema.names:
-            yield (
-                f"the message of rule {rule.id!r} names {name!r}, which is no field of this table",
-                _mean(name, schema.names),
-            )
-
-
-def placeholders(message: str) -> list[str]:
-    """The names in braces in a rule's message."""
-    try:
-        return [name for _, name, _, _ in string.Formatter().parse(message) if name is not None]
-    except ValueError:
-        return [message]

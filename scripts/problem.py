@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -76,3 +77,9 @@ def without_followers(problems: list[Problem]) -> list[Problem]:
 
 def _stage(problem: Problem) -> int:
     return _STAGE.get(problem.rule, _LAST_STAGE.get(problem.rule, 2))
+
+
+def nearest(value: str, candidates: list[str]) -> str | None:
+    """Of the candidates the one that `value` was probably meant to be, if any is near."""
+    close = difflib.get_close_matches(value, candidates, n=1, cutoff=0.6)
+    return close[0] if close else None

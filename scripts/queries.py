@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import polars as pl
 
 from . import database
-from .descriptor import Package, Rule, nearest, placeholders
-from .problem import Broken, Problem
+from .descriptor import Rule
+from .package import Package
+from .problem import Broken, Problem, nearest
 from .tables import Table
 
 ENGINE = "sqlite"
@@ -60,7 +61,7 @@ def _wrong(connection: sqlite3.Connection, rule: Rule, key: list[str]) -> tuple[
         connection.set_authorizer(None)
     if missing := [name for name in key if name not in columns]:
         return f"must return the primary key: {', '.join(missing)} is missing", None
-    if unknown := [name for name in placeholders(rule.message) if name not in columns]:
+    if unknown := [name for name in rule.placeholders if name not in columns]:
         near = nearest(unknown[0], columns)
         return (
             f"names {unknown[0]!r} in its message, which its SELECT does not return",

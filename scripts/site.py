@@ -13,7 +13,8 @@ from datasette.app import Datasette
 
 from .database import READABLE
 from .dates import derived_names
-from .descriptor import Field, Package
+from .descriptor import Field
+from .package import Package
 from .problem import Broken, Problem
 
 HOST = "127.0.0.1"

@@ -15,9 +15,10 @@ from dataclasses import field as attribute
 
 import polars as pl
 
-from .descriptor import POLARS_TYPES, Field, Package, Resource, Schema, nearest
-from .problem import Problem
-from .text import INVISIBLE, STRAY_SPACE
+from .descriptor import POLARS_TYPES, Field, Resource, Schema
+from .package import Package
+from .problem import Problem, nearest
+from .text import INVISIBLE, ODD_SPACES
 
 # One well-formed CSV record: cells that are quoted whole or hold no quote at all.
 _RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')
@@ -171,26 +172,42 @@ def _unsound(table: Table, rule: str, message: str, line: int | None = None, hin
 
 
 def _read_text(table: Table, text: str) -> Table:
-    lines = text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    if problem := _header_problem(table, lines[0]):
+    text = text if text.endswith("\n") else text + "\n"
+    if problem := _header_problem(table, text[: text.index("\n")]):
         table.sound = False
         table.problems.append(problem)
         return table
-    bad = list(_bad_lines(table, lines))
-    table.problems += bad
-    if bad:
-        unfit = {problem.line for problem in bad}
-        numbers = [number for number in range(2, len(lines) + 1) if number not in unfit]
-        text = "\n".join([lines[0], *(lines[number - 1] for number in numbers)]) + "\n"
-        table.lines = pl.Series(numbers, dtype=pl.Int64)
-    else:
+    if not _read_at_once(table, text):
+        lines = pl.Series(text[:-1].split("\n"), dtype=pl.String)
         table.lines = pl.int_range(2, len(lines) + 1, dtype=pl.Int64, eager=True)
-    if table.lines.len():
-        table.frame = _frame(table.schema, text)
-    table.problems += _text_problems(table)
+        if bad := list(_bad_lines(table, lines)):
+            table.problems += bad
+            table.lines = table.lines.filter(~table.lines.is_in([problem.line for problem in bad]))
+            text = "\n".join([lines[0], *lines.gather(table.lines - 1)]) + "\n"
+        if len(table.lines):
+            table.frame = _frame(table.schema, text)
+    plain = text.isascii() and text.replace("\n", "").isprintable()
+    table.problems += _text_problems(table, ["stray-space"] if plain else list(_FAULTS))
     return table
+
+
+def _read_at_once(table: Table, text: str) -> bool:
+    """Read a file whose lines are told to be well formed without looking at each; False where that cannot be told.
+
+    Without a quote a cell ends at each comma. If the commas sum to what even rows would have and
+    no row is too long, which polars tells, then none is too short.
+    """
+    rows = text.count("\n") - 1
+    if not rows or '"' in text or text.count(",") != (rows + 1) * (len(table.schema.fields) - 1):
+        return False
+    try:
+        frame = _frame(table.schema, text)
+    except pl.exceptions.ComputeError:
+        return False
+    if frame.height != rows:
+        return False
+    table.frame, table.lines = frame, pl.int_range(2, rows + 2, dtype=pl.Int64, eager=True)
+    return True
 
 
 def _frame(schema: Schema, text: str) -> pl.DataFrame:
@@ -239,10 +256,12 @@ def _header_problem(table: Table, line: str) -> Problem | None:
     return Problem(table.resource.path, "header", message, line=1, table=table.name, column=column, hint=hint)
 
 
-def _bad_lines(table: Table, lines: list[str]):
+def _bad_lines(table: Table, lines: pl.Series):
     """Problems of lines that are no record of the table's width."""
     width = len(table.schema.fields)
-    for number, line in enumerate(lines[1:], 2):
+    suspect = lines.str.contains('"', literal=True) | (lines.str.count_matches(",", literal=True) != width - 1)
+    for number in suspect.slice(1).arg_true() + 2:
+        line = lines[number - 1]
         if '"' not in line:
             cells = line.count(",") + 1
         elif not _RECORD.fullmatch(line):
@@ -276,25 +295,23 @@ def _bad_lines(table: Table, lines: list[str]):
             )
 
 
-def _text_problems(table: Table):
-    """Cells with stray space, with characters that cannot be seen, or not in NFC."""
-    faults = {
-        "stray-space": (lambda cell: cell.str.contains(STRAY_SPACE), "has a stray or odd space"),
-        "invisible-character": (lambda cell: cell.str.contains(INVISIBLE), "holds a character that cannot be seen"),
-        "not-nfc": (lambda cell: cell != cell.str.normalize("NFC"), "is not in Unicode normal form C"),
-    }
-    asked = {
-        f"{rule} {name}": found(pl.col(name)) for rule, (found, _) in faults.items() for name in table.schema.names
-    }
+_FAULTS = {
+    "stray-space": (
+        lambda cell: cell.str.starts_with(" ") | cell.str.ends_with(" ") | cell.str.contains_any(ODD_SPACES),
+        "has a stray or odd space",
+    ),
+    "invisible-character": (lambda cell: cell.str.contains(INVISIBLE), "holds a character that cannot be seen"),
+    "not-nfc": (lambda cell: cell != cell.str.normalize("NFC"), "is not in Unicode normal form C"),
+}
+
+
+def _text_problems(table: Table, rules: list[str]):
+    """Cells that break one of the `rules` for text, keys of `_FAULTS`."""
+    asked = {f"{rule} {name}": _FAULTS[rule][0](pl.col(name)) for rule in rules for name in table.schema.names}
     present = table.frame.select(faulty.any().alias(key) for key, faulty in asked.items())
     for key in [key for key, faulty in present.row(0, named=True).items() if faulty] if table.frame.height else []:
         rule, name = key.split(" ")
         for index in table.frame.select(asked[key].fill_null(False)).to_series().arg_true():
-            yield table.problem(
-                index,
-                rule,
-                f"{name} {faults[rule][1]}",
-                name,
-                value=table.frame[name][index],
-                hint="run `prc-reach fmt`, it mends this",
-            )
+            value = table.frame[name][index]
+            message = f"{name} {_FAULTS[rule][1]}"
+            yield table.problem(index, rule, message, name, value=value, hint="run `prc-reach fmt`, it mends this")

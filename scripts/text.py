@@ -8,19 +8,18 @@ import unicodedata
 # Characters that show nothing or turn the reading order: controls, soft hyphen, zero-width and
 # bidirectional marks, line and paragraph separators, byte-order mark (Unicode categories Cc, Cf, Zl, Zp).
 INVISIBLE = r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff9-\ufffb]"
-# A space at either end, or one that is not the ordinary space.
-STRAY_SPACE = r"^ | $|[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
+# Spaces that are not the ordinary one.
+ODD_SPACES = [chr(code) for code in (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)]
 HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 
 _INVISIBLE = re.compile(INVISIBLE)
-_ODD_SPACE = re.compile(STRAY_SPACE.split("|")[-1])
 _HAN = re.compile(f"({HAN})")
 
 
 def cleaned(text: str) -> str:
     """The text in NFC without stray spaces and invisible characters; nothing that is read changes."""
     visible = _INVISIBLE.sub("", text.replace("\t", " ").replace("\r\n", " ").replace("\n", " "))
-    return unicodedata.normalize("NFC", _ODD_SPACE.sub(" ", visible)).strip(" ")
+    return unicodedata.normalize("NFC", visible.translate(dict.fromkeys(map(ord, ODD_SPACES), " "))).strip(" ")
 
 
 def spaced(text: str) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from .descriptor import Field, nearest
-from .problem import Problem
+from .descriptor import Field
+from .problem import Problem, nearest
 from .tables import Table
 
 _TYPES = {

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,20 +38,41 @@ def problems(folder: Path, *tables: str) -> list[dict]:
     return told
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A copy of the real package, to be spoilt."""
-    folder = tmp_path / "package"
-    folder.mkdir()
+@contextmanager
+def serving(folder: Path) -> Iterator[httpx.Client]:
+    """A client of the real `prc-reach serve`, on a free port, of the package in `folder`."""
+    command = [sys.executable, "-m", "scripts", "serve", "--port", "0"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        line = process.stdout.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+/", line)
+        assert address, line
+        with httpx.Client(base_url=address[0], timeout=30) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the real package in `folder`, which is made."""
+    folder.mkdir(exist_ok=True)
     for name in PACKAGE_FILES:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     return folder
 
 
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the real package, to be spoilt."""
+    return copied(tmp_path / "package")
+
+
 @pytest.fixture(scope="session")
 def declared():
     """The declaration of the real package."""
-    from scripts.descriptor import load
+    from scripts.package import load
 
     return load(ROOT)

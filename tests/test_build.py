@@ -179,31 +179,6 @@ def test_a_folder_that_cannot_be_made(package):
     assert result.returncode == 2 and "cannot be written" in result.stdout and "Traceback" not in result.stderr
 
 
-def test_a_new_table_takes_a_schema_a_csv_and_a_line(package):
-    """It is validated, built and served without a word of Python."""
-    schema = (
-        (ROOT / "schemas/base_requirements.json")
-        .read_text("utf-8")
-        .replace("base_requirement_id", "harbour_id")
-        .replace("Base requirements", "Harbours")
-    )
-    (package / "schemas/harbours.json").write_text(schema, "utf-8")
-    rows = (ROOT / "tables/base_requirements.csv").read_text("utf-8").replace("base_requirement_id", "harbour_id")
-    (package / "tables/harbours.csv").write_text(rows, "utf-8")
-    descriptor = package / "datapackage.json"
-    line = '{"name": "harbours", "type": "table", "path": "tables/harbours.csv", "schema": "schemas/harbours.json", "dialect": {"delimiter": ","}},'
-    descriptor.write_text(
-        descriptor.read_text("utf-8").replace('"resources": [', f'"resources": [\n    {line}', 1), "utf-8"
-    )
-    assert run("check", folder=package).returncode == 0
-    spoilt = rows.replace("\n", "\nNot A Slug,", 1)
-    assert run("build", folder=package).returncode == 0
-    with sqlite3.connect(package / "build/prc-reach.db") as connection:
-        assert connection.execute("SELECT count(*) FROM harbours").fetchone()[0] == len(rows.splitlines()) - 1
-    (package / "tables/harbours.csv").write_text(spoilt, "utf-8")
-    assert run("check", "harbours", folder=package).returncode == 1
-
-
 def test_one_build_does_not_disturb_another(package):
     command = [sys.executable, "-m", "scripts", "build", "--no-check"]
     both = [

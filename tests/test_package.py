@@ -11,9 +11,10 @@ import frictionless
 import pytest
 from conftest import ROOT, problems, run
 
-from scripts import descriptor, frames, standard
+from scripts import frames, standard
 from scripts.check import read_tables
 from scripts.outside import Outside
+from scripts.package import DESCRIPTOR, load
 
 SCHEMAS = sorted((ROOT / "schemas").glob("*.json"))
 
@@ -39,7 +40,7 @@ def test_it_is_in_canonical_form():
 def test_both_engines_find_the_real_tables_sound(declared):
     tables = read_tables(declared)
     with Outside() as outside:
-        outside.job(ROOT / descriptor.DESCRIPTOR, declared.resources, [])
+        outside.job(ROOT / DESCRIPTOR, declared.resources, [])
         assert standard.problems(outside, tables) == []
     assert [problem for table in tables.values() for problem in frames.problems(table, tables)] == []
 
@@ -93,7 +94,7 @@ def _mistaken_row(declared, name: str, rule) -> dict[str, str]:
 
 
 def _rules():
-    package = descriptor.load(ROOT)
+    package = load(ROOT)
     rules = [(name, rule) for name, schema in package.schemas.items() for rule in schema.rules]
     return [pytest.param(name, rule, id=f"{name}: {rule.id}") for name, rule in rules if rule.bad_example]
 

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 import socket
 import sqlite3
-import subprocess
-import sys
 from urllib.parse import quote
 
-import httpx
 import pytest
-from conftest import PACKAGE_FILES, ROOT, run
+from conftest import ROOT, copied, problems, run, serving
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A copy of the package, served; the folder and a client."""
-    folder = tmp_path_factory.mktemp("served")
-    for name in PACKAGE_FILES:
-        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, folder / name)
-    command = [sys.executable, "-m", "scripts", "serve", "--port", "0"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        line = process.stdout.readline()
-        address = re.search(r"http://127\.0\.0\.1:\d+/", line)
-        assert address, line
-        with httpx.Client(base_url=address[0], timeout=30) as client:
-            yield folder, client
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    folder = copied(tmp_path_factory.mktemp("served"))
+    with serving(folder) as client:
+        yield folder, client
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +130,32 @@ def test_settings_that_are_not_yaml_are_told(package):
     result = run("serve", "--port", "0", folder=package)
     assert result.returncode == 2 and "Traceback" not in result.stderr
     assert "metadata.yml" in result.stdout and "is not YAML" in result.stdout
+
+
+def test_a_new_table_takes_a_schema_a_csv_and_a_line(package):
+    """It is validated, built and served without a word of Python."""
+    names = {
+        "base_requirement_id": "harbour_id",
+        "FROM base_requirements": "FROM harbours",
+        "Base requirements": "Harbours",
+    }
+    schema, rows = (
+        (ROOT / name).read_text("utf-8") for name in ("schemas/base_requirements.json", "tables/base_requirements.csv")
+    )
+    for old, new in names.items():
+        schema, rows = schema.replace(old, new), rows.replace(old, new)
+    (package / "schemas/harbours.json").write_text(schema, "utf-8")
+    (package / "tables/harbours.csv").write_text(rows, "utf-8")
+    descriptor = package / "datapackage.json"
+    line = '{"name": "harbours", "type": "table", "path": "tables/harbours.csv", "schema": "schemas/harbours.json", "dialect": {"delimiter": ","}},'
+    descriptor.write_text(
+        descriptor.read_text("utf-8").replace('"resources": [', f'"resources": [\n    {line}', 1), "utf-8"
+    )
+    assert run("check", folder=package).returncode == 0
+    with serving(package) as client:
+        assert "Harbours" in client.get("/prc-reach/harbours").text
+        served = client.get("/prc-reach/harbours.json", params={"_shape": "array"}).json()
+        assert [row["harbour_id"] for row in served] == [row.split(",")[0] for row in rows.splitlines()[1:]]
+        assert client.get("/prc-reach/harbours_readable.csv").status_code == 200
+    (package / "tables/harbours.csv").write_text(rows.replace("\noverseas", "\nOverseas", 1), "utf-8")
+    assert [each["rule"] for each in problems(package, "harbours")] == ["pattern"]

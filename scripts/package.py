@@ -1,0 +1,277 @@
+"""A package: its declaration read and found sound, or everything that is wrong in it told."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import polars as pl
+from pydantic import ValidationError
+
+from . import jsonlines
+from .descriptor import (
+    POLARS_TYPES,
+    Constraints,
+    Contributor,
+    Descriptor,
+    Dialect,
+    Field,
+    ForeignKey,
+    License,
+    Model,
+    Reference,
+    Resource,
+    Rule,
+    Schema,
+    Source,
+)
+from .problem import Broken, Problem, nearest
+
+DESCRIPTOR = "datapackage.json"
+
+
+class Package:
+    """A package whose declaration is sound.
+
+    `folder` is where it lies, `descriptor` its `datapackage.json`, `resources` and `schemas` are
+    keyed by table name, in the order of the descriptor.
+    """
+
+    def __init__(self, folder: Path, descriptor: Descriptor, schemas: dict[str, Schema]):
+        self.folder = folder
+        self.descriptor = descriptor
+        self.resources = {resource.name: resource for resource in descriptor.resources}
+        self.schemas = schemas
+
+    def rule_place(self, table: str, rule: Rule) -> tuple[str, int]:
+        """File and line at which `rule` of `table` is declared."""
+        name = self.resources[table].schema_path
+        index = self.schemas[table].rules.index(rule)
+        return name, jsonlines.line_of((self.folder / name).read_text("utf-8"), ("rules", index))
+
+
+def load(folder: Path) -> Package:
+    """The package in `folder`. Raises `Broken` with everything that is wrong in its declaration."""
+    value, text = jsonlines.read(folder / DESCRIPTOR, DESCRIPTOR)
+    descriptor = _model(Descriptor, value, text, DESCRIPTOR)
+    problems = list(_path_problems(folder, descriptor, text))
+    if problems:
+        raise Broken(problems)
+    schemas: dict[str, Schema] = {}
+    texts: dict[str, str] = {}
+    for resource in descriptor.resources:
+        name = resource.schema_path
+        try:
+            value, texts[resource.name] = jsonlines.read(folder / name, name)
+            schemas[resource.name] = _model(Schema, value, texts[resource.name], name)
+        except Broken as broken:
+            problems += broken.problems
+    if not problems:
+        problems = [
+            Problem(
+                resource.schema_path,
+                "declaration",
+                message,
+                line=jsonlines.line_of(texts[resource.name], path),
+                hint=hint,
+            )
+            for resource in descriptor.resources
+            for path, message, hint in _schema_problems(resource.name, schemas)
+        ]
+    problems += _stray_files(folder, descriptor)
+    if problems:
+        raise Broken(problems)
+    return Package(folder, descriptor, schemas)
+
+
+def _model(model: type[Model], value: object, text: str, name: str):
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        items = error.errors()
+        misspelt = {(*item["loc"][:-1], _meant(model, item)) for item in items if item["type"] == "extra_forbidden"}
+        told = [item for item in items if item["type"] != "missing" or item["loc"] not in misspelt]
+        raise Broken(_declaration_problem(model, item, text, name) for item in told) from None
+
+
+def _meant(model: type[Model], item: dict) -> str | None:
+    return nearest(str(item["loc"][-1]), _known_keys(model))
+
+
+def _declaration_problem(model: type[Model], item: dict, text: str, name: str) -> Problem:
+    path = tuple(step for step in item["loc"] if step not in ("int", "float", "str"))
+    key = path[-1] if path else ""
+    hint = None
+    if item["type"] == "extra_forbidden":
+        message = f"there is no key {key!r} here"
+        if near := _meant(model, item):
+            hint = f"did you mean {near!r}?"
+    elif item["type"] == "missing":
+        message = f"the key {key!r} is missing"
+    elif item["type"] == "value_error":
+        message = str(item["ctx"]["error"])
+    else:
+        message = f"{key!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    return Problem(
+        name, "declaration", message, line=jsonlines.line_of(text, path), value=_short(item.get("input")), hint=hint
+    )
+
+
+def _short(value: object) -> str | None:
+    return str(value) if isinstance(value, (str, int, float, bool)) else None
+
+
+def _known_keys(model: type[Model]) -> list[str]:
+    """The keys of the model and of the models inside it."""
+    models = {Descriptor: (Descriptor, Resource, License, Contributor, Source, Dialect)}.get(
+        model, (Schema, Field, Constraints, ForeignKey, Reference, Rule)
+    )
+    return [field.alias or key for each in models for key, field in each.model_fields.items()]
+
+
+def _path_problems(folder: Path, descriptor: Descriptor, text: str):
+    """Resources that name a file outside the package, or a name or file twice."""
+    seen: dict[str, int] = {}
+    for index, resource in enumerate(descriptor.resources):
+        for key, path in (("path", resource.path), ("schema", resource.schema_path)):
+            line = jsonlines.line_of(text, ("resources", index, key))
+            if not _inside(folder, path):
+                yield Problem(
+                    DESCRIPTOR,
+                    "unsafe-path",
+                    f"{key} {path!r} leaves the package",
+                    line=line,
+                    value=path,
+                    hint="give a relative path below the package's folder",
+                )
+        for what in (resource.name, resource.path):
+            if what in seen:
+                line = jsonlines.line_of(text, ("resources", index))
+                yield Problem(
+                    DESCRIPTOR,
+                    "declaration",
+                    f"{what!r} is listed twice, here and as resource {seen[what] + 1}",
+                    line=line,
+                    value=what,
+                )
+            seen.setdefault(what, index)
+
+
+def _inside(folder: Path, path: str) -> bool:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path or "\0" in path:
+        return False
+    return (folder / path).resolve().is_relative_to(folder.resolve())
+
+
+def _stray_files(folder: Path, descriptor: Descriptor):
+    """Tables and schemas beside the listed ones that no resource lists."""
+    listed = {path for resource in descriptor.resources for path in (resource.path, resource.schema_path)}
+    beside = {(str(PurePosixPath(path).parent), PurePosixPath(path).suffix) for path in listed}
+    for parent, suffix in sorted(beside):
+        for file in sorted((folder / parent).glob(f"*{suffix}")):
+            name = str(PurePosixPath(parent) / file.name)
+            if parent != "." and name not in listed:
+                line = f'{{"name": "{file.stem}", "type": "table", "path": "tables/{file.stem}.csv", "schema": "schemas/{file.stem}.json", "dialect": {{"delimiter": ","}}}}'
+                yield Problem(
+                    name, "unlisted-file", f"is not listed in {DESCRIPTOR}", hint=f"add to its resources: {line}"
+                )
+
+
+def _schema_problems(table: str, schemas: dict[str, Schema]):
+    """What is wrong in a schema by itself and against the others: (JSON path, message, hint)."""
+    schema = schemas[table]
+    names = schema.names
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield ("fields", index), f"the field {name!r} is declared twice", None
+    for key, columns in (
+        ("primaryKey", schema.primaryKey),
+        ("facets", schema.facets),
+        ("label", [schema.label] if schema.label else []),
+    ):
+        for name in columns:
+            if name not in names:
+                yield (key,), f"{key} names {name!r}, which is no field of this table", _mean(name, names)
+    for name in set(schema.primaryKey) & set(names):
+        if not schema.field(name).constraints.required:
+            yield (
+                ("primaryKey",),
+                f"the primary key's field {name!r} must be required",
+                'add "required": true to its constraints',
+            )
+    for index, key in enumerate(schema.foreignKeys):
+        yield from (((("foreignKeys", index), *found)) for found in _foreign_key_problems(schema, key, schemas))
+    for index, rule in enumerate(schema.rules):
+        yield from (((("rules", index), *found)) for found in _rule_problems(schema, rule, index))
+    for index, field in enumerate(schema.fields):
+        for other, other_schema in schemas.items():
+            if other == table:
+                break
+            if field.name in other_schema.names and other_schema.field(field.name).meaning != field.meaning:
+                yield (
+                    ("fields", index),
+                    f"the column {field.name!r} is declared otherwise in {other}",
+                    "columns of one name have one type, unit and constraints in every table",
+                )
+                break
+
+
+def _mean(name: str, names: list[str]) -> str | None:
+    near = nearest(name, names)
+    return f"did you mean {near!r}?" if near else None
+
+
+def _foreign_key_problems(schema: Schema, key: ForeignKey, schemas: dict[str, Schema]):
+    target = schemas.get(key.reference.resource)
+    if key.column not in schema.names:
+        yield f"the foreign key's field {key.column!r} is no field of this table", _mean(key.column, schema.names)
+    elif target is None:
+        yield (
+            f"the foreign key of {key.column!r} refers to {key.reference.resource!r}, which is no table of the package",
+            _mean(key.reference.resource, list(schemas)),
+        )
+    elif key.reference.fields != target.primaryKey:
+        yield (
+            f"the foreign key of {key.column!r} must refer to the primary key of {key.reference.resource}, {', '.join(target.primaryKey)}",
+            None,
+        )
+    elif target.field(target.primaryKey[0]).type != schema.field(key.column).type:
+        yield f"{key.column!r} and the key that it refers to have different types", None
+
+
+def _rule_problems(schema: Schema, rule: Rule, index: int):
+    if rule.id in [other.id for other in schema.rules[:index]]:
+        yield f"the rule {rule.id!r} is declared twice", None
+    if rule.column and rule.column not in schema.names:
+        yield (
+            f"the rule {rule.id!r} points at {rule.column!r}, which is no field of this table",
+            _mean(rule.column, schema.names),
+        )
+    for name in rule.bad_example:
+        if name not in schema.names:
+            yield (
+                f"the bad example of rule {rule.id!r} has {name!r}, which is no field of this table",
+                _mean(name, schema.names),
+            )
+    if rule.check:
+        yield from _check_problems(schema, rule)
+
+
+def _check_problems(schema: Schema, rule: Rule):
+    """Try a row rule on two rows of nulls: it must parse, know its columns and give a truth value for each."""
+    nothing = pl.DataFrame(
+        {field.name: pl.Series([None, None], dtype=POLARS_TYPES[field.type]) for field in schema.fields}
+    )
+    try:
+        result = nothing.select(pl.sql_expr(rule.check).alias("result"))
+    except (pl.exceptions.PolarsError, pl.exceptions.ComputeError) as error:
+        yield f"the rule {rule.id!r} is not a valid SQL expression: {str(error).splitlines()[0]}", None
+        return
+    if result.schema["result"] not in (pl.Boolean, pl.Null) or result.height != 2:
+        yield f"the rule {rule.id!r} must give true or false for each row", None
+    for name in rule.placeholders:
+        if name not in schema.names:
+            yield (
+                f"the message of rule {rule.id!r} names {name!r}, which is no field of this table",
+                _mean(name, schema.names),
+            )

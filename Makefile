@@ -28,17 +28,17 @@ bench: .venv/core .bench/ready
 .venv/core: requirements/core.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "PRC Reach needs Python 3.11 or later: make PYTHON=python3.11 ..."; exit 2; }
 	@test -x $(BIN)/python || { echo "making the environment in .venv (a minute, once)"; $(PYTHON) -m venv .venv; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/core.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements/core.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 .venv/test: .venv/core requirements/test.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/test.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements/test.txt
 	@touch $@
 
 .bench/ready: requirements/bench.txt
 	@test -x .bench/bin/python || $(PYTHON) -m venv .bench
-	@.bench/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bench.txt
+	@.bench/bin/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements/bench.txt
 	@touch $@
 
 # Resolve the newest versions that pyproject.toml allows, for every platform and Python from 3.11.

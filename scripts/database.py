@@ -14,7 +14,7 @@ import polars as pl
 
 from .atomic import replacing
 from .dates import derived, derived_names
-from .descriptor import Field, Schema
+from .descriptor import Field, Reference, Schema
 from .package import Package
 from .problem import Broken, Problem
 from .tables import Table
@@ -192,25 +192,36 @@ def _search(connection: sqlite3.Connection, name: str, schema: Schema, table: Ta
     connection.execute(f"INSERT INTO {index} (rowid, {_list(names)}) SELECT rowid, {words} FROM {_quoted(name)}")
 
 
-def _view(connection: sqlite3.Connection, name: str, package: Package) -> None:
-    """A view of the table with the labels of the rows that it refers to, in place of their keys."""
+def readable(package: Package, name: str) -> dict[str, tuple[Field, Reference | None]]:
+    """The columns of the table's readable view: each with its field and, where a label replaces a key, what it refers to.
+
+    Empty where the table refers to nothing that has a label.
+    """
     schema = package.schemas[name]
-    columns, joins = [], []
     targets = {key.column: key.reference for key in schema.foreignKeys}
+    columns: dict[str, tuple[Field, Reference | None]] = {}
     for field in schema.fields:
-        column = f"t.{_quoted(field.name)}"
         target = targets.get(field.name)
         label = package.schemas[target.resource].label if target else None
-        if label and label not in target.fields:
-            alias = _quoted(f"{field.name}_row")
-            readable = field.name.removesuffix("_id")
-            readable = readable if readable not in schema.names else field.name
-            joins.append(
-                f"LEFT JOIN {_quoted(target.resource)} AS {alias} ON {alias}.{_quoted(target.fields[0])} = {column}"
-            )
-            column = f"{alias}.{_quoted(label)} AS {_quoted(readable)}"
-        columns.append(column)
-    if joins:
+        if label is None or label in target.fields:
+            columns[field.name] = (field, None)
+        else:
+            short = field.name.removesuffix("_id")
+            columns[field.name if short in schema.names else short] = (field, target)
+    return columns if any(target for _, target in columns.values()) else {}
+
+
+def _view(connection: sqlite3.Connection, name: str, package: Package) -> None:
+    """A view of the table with the labels of the rows that it refers to, in place of their keys."""
+    columns, joins = [], []
+    for column, (field, target) in readable(package, name).items():
+        if target is None:
+            columns.append(f"t.{_quoted(column)}")
+            continue
+        row, key = _quoted(f"{field.name}_row"), _quoted(target.fields[0])
+        columns.append(f"{row}.{_quoted(package.schemas[target.resource].label)} AS {_quoted(column)}")
+        joins.append(f"LEFT JOIN {_quoted(target.resource)} AS {row} ON {row}.{key} = t.{_quoted(field.name)}")
+    if columns:
         body, tail = ",\n  ".join(columns), "\n".join(joins)
         connection.execute(
             f"CREATE VIEW {_quoted(name + READABLE)} AS SELECT\n  {body}\nFROM {_quoted(name)} AS t\n{tail}"

@@ -11,7 +11,7 @@ import uvicorn
 import yaml
 from datasette.app import Datasette
 
-from .database import READABLE
+from .database import READABLE, readable
 from .dates import derived_names
 from .descriptor import Field
 from .package import Package
@@ -72,10 +72,8 @@ def metadata(package: Package, database: str) -> dict:
         columns = {column: text for field in schema.fields for column, text in _described(field)}
         label = {"label_column": schema.label} if schema.label else {}
         tables[name] = about | {"columns": columns, "facets": schema.facets} | label
-        tables[f"{name}{READABLE}"] = about | {
-            "title": f"{schema.title}, with labels",
-            "columns": columns | _labelled(columns),
-        }
+        shown = {column: columns[field.name] for column, (field, _) in readable(package, name).items()}
+        tables[f"{name}{READABLE}"] = about | {"title": f"{schema.title}, with labels", "columns": shown}
     generated = {
         "title": declared.title,
         "description": declared.description,
@@ -95,15 +93,6 @@ def _described(field: Field):
     if field.partial_date:
         for column, meaning in zip(derived_names(field.name), _DERIVED):
             yield column, f"Derived from {field.name}: {meaning}."
-
-
-def _labelled(columns: dict[str, str]) -> dict[str, str]:
-    """Descriptions for a readable view, whose columns drop the `_id` of a key that a label replaces."""
-    return {
-        name.removesuffix("_id"): text
-        for name, text in columns.items()
-        if name.endswith("_id") and name.removesuffix("_id") not in columns
-    }
 
 
 def _settings(package: Package) -> dict:

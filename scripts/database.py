@@ -23,6 +23,7 @@ from .text import spaced
 _TYPES = {"integer": "INTEGER", "year": "INTEGER", "boolean": "INTEGER", "number": "REAL"}
 _SLICE = 50_000  # rows a write, so that memory does not grow with the table
 RECORDS = "records"
+SOURCE = "source_id"
 READABLE = "_readable"
 
 
@@ -157,12 +158,18 @@ def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) ->
 
 
 def _records(package: Package) -> str:
-    """SELECT that lists every row of every table with a one-column key: table, id and label."""
+    """SELECT that lists every row of every table with a one-column key: table, id, label and the source that was read."""
     return "\nUNION ALL ".join(
-        f"SELECT '{name}' AS table_name, {_quoted(schema.primaryKey[0])} AS row_id, {_quoted(schema.label or schema.primaryKey[0])} AS label FROM {_quoted(name)}"
+        f"SELECT '{name}' AS table_name, {_quoted(schema.primaryKey[0])} AS row_id, "
+        f"{_quoted(schema.label or schema.primaryKey[0])} AS label, {_source(schema)} AS source_id FROM {_quoted(name)}"
         for name, schema in package.schemas.items()
         if len(schema.primaryKey) == 1
     )
+
+
+def _source(schema: Schema) -> str:
+    """The column that names the text that a row was read in, where the table has one beside its key."""
+    return _quoted(SOURCE) if SOURCE in schema.names and SOURCE not in schema.primaryKey else "NULL"
 
 
 def _index(connection: sqlite3.Connection, name: str, schema: Schema) -> None:

@@ -1,4 +1,8 @@
-"""Rules across tables: SELECTs that return the offending rows, run by SQLite in memory."""
+"""Rules across tables: SELECTs that return the offending rows, run by SQLite in memory.
+
+Beside the package's tables a rule may read `records`, which lists every row that has an id, and call
+`han_script(text)` (see `text.han_script`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from .descriptor import Rule
 from .package import Package
 from .problem import Broken, Problem, nearest
 from .tables import Table
+from .text import han_script
 
 ENGINE = "sqlite"
 
@@ -24,6 +29,7 @@ def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -
     """
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
+    connection.create_function("han_script", 1, han_script, deterministic=True)
     try:
         database.load(connection, package, tables)
         wrong = list(_declaration_problems(connection, package))

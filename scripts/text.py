@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+from importlib import resources
 
 # Characters that show nothing or turn the reading order: controls, soft hyphen, zero-width and
 # bidirectional marks, line and paragraph separators, byte-order mark (Unicode categories Cc, Cf, Zl, Zp).
@@ -28,3 +30,25 @@ def spaced(text: str) -> str:
     SQLite's unicode61 tokenizer takes a run of Han characters as one word and finds no part of it.
     """
     return " ".join(_HAN.sub(r" \1 ", text).split())
+
+
+def han_script(text: str | None) -> str | None:
+    """The script of the text's Chinese characters: `Hans`, `Hant`, `both` where none tells, `mixed` where they differ.
+
+    A character tells when it belongs to one script alone, by the character tables of OpenCC.
+    None for None.
+    """
+    if text is None:
+        return None
+    simplified, traditional = (not one.isdisjoint(text) for one in _telling_characters())
+    return {(True, False): "Hans", (False, True): "Hant", (False, False): "both"}.get(
+        (simplified, traditional), "mixed"
+    )
+
+
+@cache
+def _telling_characters() -> tuple[frozenset[str], frozenset[str]]:
+    """The characters that are simplified alone, and those that are traditional alone."""
+    tables = (resources.files("opencc") / "dictionary" / name for name in ("STCharacters.txt", "TSCharacters.txt"))
+    pairs = ([line.split("\t") for line in table.read_text("utf-8").splitlines()] for table in tables)
+    return tuple(frozenset(one for one, others in table if one not in others.split()) for table in pairs)

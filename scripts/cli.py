@@ -173,6 +173,8 @@ def serve(
 
 def main() -> None:
     """Run the command line; never ends in a traceback for what the package or its user does."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, not a traceback
     app(prog_name="prc-reach")
 
 

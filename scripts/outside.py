@@ -46,11 +46,11 @@ class Outside:
         self._process.stdin.flush()
 
     def results(self) -> Iterator[dict]:
-        """For each table its name and what was found in it, as `_validated` yields it. RuntimeError where frictionless fails."""
+        """For each table its name and what was found in it, as `_validated` yields it. RuntimeError, with its last words, where frictionless fails."""
         yield from map(json.loads, self._process.stdout)
         if self._process.wait():
             self._errors.seek(0)
-            raise RuntimeError(f"frictionless failed:\n{self._errors.read()}")
+            raise RuntimeError(self._errors.read().strip().rpartition("\n")[2])
 
 
 def _validated(job: dict) -> Iterator[dict]:

@@ -66,6 +66,7 @@ def load(folder: Path) -> Package:
         except Broken as broken:
             problems += broken.problems
     if not problems:
+        first_declared = {name: table for table, schema in reversed(schemas.items()) for name in schema.names}
         problems = [
             Problem(
                 resource.schema_path,
@@ -75,7 +76,7 @@ def load(folder: Path) -> Package:
                 hint=hint,
             )
             for resource in descriptor.resources
-            for path, message, hint in _schema_problems(resource.name, schemas)
+            for path, message, hint in _schema_problems(resource.name, schemas, first_declared)
         ]
     problems += _stray_files(folder, descriptor)
     if problems:
@@ -133,26 +134,16 @@ def _path_problems(folder: Path, descriptor: Descriptor, text: str):
     seen: dict[str, int] = {}
     for index, resource in enumerate(descriptor.resources):
         for key, path in (("path", resource.path), ("schema", resource.schema_path)):
-            line = jsonlines.line_of(text, ("resources", index, key))
             if not _inside(folder, path):
-                yield Problem(
-                    DESCRIPTOR,
-                    "unsafe-path",
-                    f"{key} {path!r} leaves the package",
-                    line=line,
-                    value=path,
-                    hint="give a relative path below the package's folder",
-                )
+                line = jsonlines.line_of(text, ("resources", index, key))
+                hint = "give a relative path below the package's folder"
+                message = f"{key} {path!r} leaves the package"
+                yield Problem(DESCRIPTOR, "unsafe-path", message, line=line, value=path, hint=hint)
         for what in (resource.name, resource.path):
             if what in seen:
                 line = jsonlines.line_of(text, ("resources", index))
-                yield Problem(
-                    DESCRIPTOR,
-                    "declaration",
-                    f"{what!r} is listed twice, here and as resource {seen[what] + 1}",
-                    line=line,
-                    value=what,
-                )
+                message = f"{what!r} is listed twice, here and as resource {seen[what] + 1}"
+                yield Problem(DESCRIPTOR, "declaration", message, line=line, value=what)
             seen.setdefault(what, index)
 
 
@@ -177,8 +168,11 @@ def _stray_files(folder: Path, descriptor: Descriptor):
                 )
 
 
-def _schema_problems(table: str, schemas: dict[str, Schema]):
-    """What is wrong in a schema by itself and against the others: (JSON path, message, hint)."""
+def _schema_problems(table: str, schemas: dict[str, Schema], first_declared: dict[str, str]):
+    """What is wrong in a schema by itself and against the others: (JSON path, message, hint).
+
+    `first_declared` has for each column's name the first table that has such a column.
+    """
     schema = schemas[table]
     names = schema.names
     for index, name in enumerate(names):
@@ -192,28 +186,19 @@ def _schema_problems(table: str, schemas: dict[str, Schema]):
         for name in columns:
             if name not in names:
                 yield (key,), f"{key} names {name!r}, which is no field of this table", _mean(name, names)
-    for name in set(schema.primaryKey) & set(names):
-        if not schema.field(name).constraints.required:
-            yield (
-                ("primaryKey",),
-                f"the primary key's field {name!r} must be required",
-                'add "required": true to its constraints',
-            )
+    for name in schema.primaryKey:
+        if name in names and not schema.field(name).constraints.required:
+            hint = 'add "required": true to its constraints'
+            yield ("primaryKey",), f"the primary key's field {name!r} must be required", hint
     for index, key in enumerate(schema.foreignKeys):
         yield from (((("foreignKeys", index), *found)) for found in _foreign_key_problems(schema, key, schemas))
     for index, rule in enumerate(schema.rules):
         yield from (((("rules", index), *found)) for found in _rule_problems(schema, rule, index))
     for index, field in enumerate(schema.fields):
-        for other, other_schema in schemas.items():
-            if other == table:
-                break
-            if field.name in other_schema.names and other_schema.field(field.name).meaning != field.meaning:
-                yield (
-                    ("fields", index),
-                    f"the column {field.name!r} is declared otherwise in {other}",
-                    "columns of one name have one type, unit and constraints in every table",
-                )
-                break
+        first = first_declared[field.name]
+        if schemas[first].field(field.name).meaning != field.meaning:
+            hint = "columns of one name have one type, unit and constraints in every table"
+            yield ("fields", index), f"the column {field.name!r} is declared otherwise in {first}", hint
 
 
 def _mean(name: str, names: list[str]) -> str | None:

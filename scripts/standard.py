@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from .outside import Outside
-from .problem import Problem
+from .package import DESCRIPTOR
+from .problem import Broken, Problem
 from .tables import Table
 from .wording import broken
 
@@ -26,11 +27,19 @@ _CONSTRAINT = re.compile(r'constraint "(\w+)"')
 def problems(
     outside: Outside, tables: dict[str, Table], done: Callable[[str], None] = lambda name: None
 ) -> list[Problem]:
-    """What frictionless found in the tables of its job; `done` is called with each table's name."""
+    """What frictionless found in the tables of its job; `done` is called with each table's name.
+
+    Raises `Broken` where it cannot work at all.
+    """
     found: list[Problem] = []
-    for result in outside.results():
-        found += _of_table(result["errors"], tables[result["table"]], tables)
-        done(result["table"])
+    try:
+        for result in outside.results():
+            found += _of_table(result["errors"], tables[result["table"]], tables)
+            done(result["table"])
+    except RuntimeError as error:
+        raise Broken(
+            [Problem(DESCRIPTOR, "frictionless", f"frictionless cannot validate the package: {error}")]
+        ) from None
     return found
 
 

@@ -6,10 +6,15 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-# How surely one problem of a cell makes another one follow. A cell whose text is damaged or
-# whose value is not of its type is told once, not again for each rule that then fails on it.
-_STAGE = {"stray-space": 0, "invisible-character": 0, "not-nfc": 0, "row-length": 0, "type": 1, "required": 1}
-_LAST_STAGE = {"foreign-key": 3, "codelist": 3}
+# What makes what follow in a cell: a damaged text is told once, and not again for the type, the
+# constraint, the reference or the declared rule that then fails on it.
+_STAGES = (
+    ("stray-space", "invisible-character", "not-nfc", "row-length"),
+    ("type", "required"),
+    ("enum", "pattern", "minimum", "maximum", "min-length", "max-length", "unique", "primary-key"),
+    ("foreign-key", "codelist"),
+)
+_STAGE = {rule: stage for stage, rules in enumerate(_STAGES) for rule in rules}
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def without_followers(problems: list[Problem]) -> list[Problem]:
 
 
 def _stage(problem: Problem) -> int:
-    return _STAGE.get(problem.rule, _LAST_STAGE.get(problem.rule, 2))
+    return _STAGE.get(problem.rule, len(_STAGES))
 
 
 def nearest(value: str, candidates: list[str]) -> str | None:

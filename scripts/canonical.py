@@ -34,6 +34,8 @@ def formatted(data: bytes, schema: Schema) -> bytes:
         raise ValueError(str(error)) from None
     if not rows:
         raise ValueError("it is empty")
+    if any("\n" in cell for row in rows for cell in row):
+        raise ValueError("a quoted cell goes on over a line's end; its quote may not be closed")
     header = [cleaned(name) for name in rows[0]]
     if sorted(header) != sorted(schema.names):
         raise ValueError("its header does not have the schema's columns")
@@ -64,7 +66,7 @@ def not_canonical(package: Package, name: str) -> Problem | None:
         )
     if data == wanted:
         return None
-    before, after = data.decode("utf-8").splitlines(keepends=True), wanted.decode().splitlines(keepends=True)
+    before, after = data.decode("utf-8").split("\n"), wanted.decode().split("\n")
     first = next(
         (number for number, (old, new) in enumerate(zip(before, after), 1) if old != new),
         min(len(before), len(after)) + 1,

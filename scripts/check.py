@@ -39,13 +39,13 @@ def check(
     start = time.monotonic()
     names = list(names) or list(package.resources)
     tables = read_tables(package)
-    unsound = [name for name, table in tables.items() if not table.sound]
-    sound = [name for name in names if name not in unsound]
-    outside.job(package.folder / DESCRIPTOR, sound, unsound)
+    broken = [name for name, table in tables.items() if not table.whole]
+    outside.job(package.folder / DESCRIPTOR, [name for name in names if name not in broken], broken)
     found = [problem for name in names for problem in tables[name].problems]
     found += queries.problems(package, tables, names)
-    for name in sound:
-        found += frames.problems(tables[name], tables)
+    for name in names:
+        if tables[name].sound:
+            found += frames.problems(tables[name], tables)
         done(name)
     found += standard.problems(outside, tables, done)
     rows = sum(tables[name].frame.height for name in names)

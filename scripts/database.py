@@ -15,14 +15,13 @@ import polars as pl
 from .atomic import replacing
 from .dates import derived, derived_names
 from .descriptor import Field, Reference, Schema
-from .package import Package
+from .package import RECORDS, Package
 from .problem import Broken, Problem
 from .tables import Table
 from .text import spaced
 
 _TYPES = {"integer": "INTEGER", "year": "INTEGER", "boolean": "INTEGER", "number": "REAL"}
 _SLICE = 50_000  # rows a write, so that memory does not grow with the table
-RECORDS = "records"
 SOURCE = "source_id"
 READABLE = "_readable"
 
@@ -38,6 +37,10 @@ def build(
     try:
         with replacing(output) as partial:
             _write(package, tables, partial, done)
+    except sqlite3.IntegrityError as error:
+        raise Broken(
+            [Problem(str(output), "output", f"was not built: {error}", hint="run `prc-reach check`")]
+        ) from None
     except (OSError, sqlite3.OperationalError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "the old file, if there was one, is untouched"
@@ -54,12 +57,13 @@ def load(
 ) -> None:
     """Create every table in `connection` with its rows, and the view of all records.
 
-    Cells that are not of their type are null, and a row that a strict table refuses is left out:
-    `check` tells both. `with_derived` adds the columns that `dates.derived` makes.
+    `with_derived` adds the columns that `dates.derived` makes, for the database that is kept: there a
+    row that breaks a key raises `sqlite3.IntegrityError`. Without, for the rules of `check`, such a row
+    is left out, since `check` tells it anyway.
     """
     for name in in_order(package):
         _create(connection, name, package.schemas[name], with_derived)
-        _insert(connection, tables[name], with_derived)
+        _insert(connection, tables[name], with_derived, lenient=not with_derived)
         done(name)
     connection.execute(f"CREATE VIEW {RECORDS} AS {_records(package)}")
 
@@ -88,6 +92,7 @@ def searchable(schema: Schema) -> list[Field]:
         if field.type == "string"
         and field.name not in keys
         and not (field.partial_date or field.codelist or field.constraints.enum)
+        and field.name not in ("rank", "rowid")  # FTS5 keeps these names for itself
     ]
 
 
@@ -143,7 +148,7 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
     connection.execute(f"CREATE TABLE {_quoted(name)} (\n  {body}\n) STRICT")
 
 
-def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) -> None:
+def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool, lenient: bool) -> None:
     """Fill the table from its typed frame, in the order of the file, which `fmt` keeps sorted by key."""
     columns: list[pl.Expr] = []
     for field in table.schema.fields:
@@ -152,18 +157,22 @@ def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) ->
             columns += derived(field.name)
     frame = table.typed.lazy().select(columns).collect()
     places = ",".join("?" * frame.width)
-    statement = f"INSERT OR IGNORE INTO {_quoted(table.name)} VALUES ({places})"
+    statement = f"INSERT{' OR IGNORE' if lenient else ''} INTO {_quoted(table.name)} VALUES ({places})"
     for part in frame.iter_slices(_SLICE):
         connection.executemany(statement, part.iter_rows())
 
 
 def _records(package: Package) -> str:
     """SELECT that lists every row of every table with a one-column key: table, id, label and the source that was read."""
-    return "\nUNION ALL ".join(
+    selects = [
         f"SELECT '{name}' AS table_name, {_quoted(schema.primaryKey[0])} AS row_id, "
         f"{_quoted(schema.label or schema.primaryKey[0])} AS label, {_source(schema)} AS source_id FROM {_quoted(name)}"
         for name, schema in package.schemas.items()
         if len(schema.primaryKey) == 1
+    ]
+    return (
+        "\nUNION ALL ".join(selects)
+        or "SELECT NULL AS table_name, NULL AS row_id, NULL AS label, NULL AS source_id WHERE 0"
     )
 
 
@@ -177,7 +186,7 @@ def _index(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
     columns = dict.fromkeys([*(key.column for key in schema.foreignKeys), *schema.facets])
     for column in columns:
         if column != schema.primaryKey[0]:
-            connection.execute(f"CREATE INDEX {_quoted(f'{name}_{column}')} ON {_quoted(name)} ({_quoted(column)})")
+            connection.execute(f"CREATE INDEX {_quoted(f'idx_{name}_{column}')} ON {_quoted(name)} ({_quoted(column)})")
 
 
 def _search(connection: sqlite3.Connection, name: str, schema: Schema, table: Table) -> None:

@@ -9,6 +9,11 @@ from __future__ import annotations
 import polars as pl
 
 EDTF = "http://id.loc.gov/datatypes/edtf/EDTF-level1"
+# Real calendar dates only: days by the length of the month, 29 February in leap years. Each schema
+# repeats it, so that any Table Schema tool checks dates as we do; `descriptor` sees that it is this one.
+_DAYS = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])"
+_LEAP_YEAR = "[0-9][0-9](0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00"
+PATTERN = f"^([0-9]{{4}}(-(0[1-9]|1[0-2]))?|[0-9]{{4}}-({_DAYS})|({_LEAP_YEAR})-02-29)~?$"
 
 
 def derived_names(name: str) -> tuple[str, str, str]:
@@ -24,7 +29,7 @@ def derived(name: str) -> list[pl.Expr]:
     """
     date = pl.col(name).str.strip_chars_end("~")
     first = pl.concat_str(date, pl.lit("-01-01").str.slice(date.str.len_bytes().cast(pl.Int64) - 4)).str.to_date(
-        strict=False
+        "%Y-%m-%d", strict=False
     )
     last = (
         pl.when(date.str.len_bytes() == 4)

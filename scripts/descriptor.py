@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import string
+from datetime import date
 from typing import Annotated, Literal
 
 import polars as pl
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic import Field as Key
 
-from .dates import EDTF
+from .dates import EDTF, PATTERN
+from .problem import BUILT_IN
 
 POLARS_TYPES = {
     "string": pl.String,
@@ -46,6 +48,8 @@ def _check_pattern(pattern: str) -> str:
         ) from None
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ValueError(f"write the pattern {pattern!r} as ^…$, so that every tool matches the whole value")
+    if special := re.search(r"\\[wWdDsSbB]|\[\[:|&&", pattern):
+        raise ValueError(f"write out {special[0]} in the pattern {pattern!r} as a set like [0-9]: engines differ on it")
     depth, bare = 0, re.sub(r"\\.|\[(\\.|[^\]])*\]", "", pattern)
     for character in bare:
         depth += {"(": 1, ")": -1}.get(character, 0)
@@ -72,6 +76,16 @@ class Constraints(Model):
     maximum: int | float | str | None = None
     minLength: Annotated[int, Key(ge=0)] | None = None
     maxLength: Annotated[int, Key(ge=0)] | None = None
+
+
+def _is_of_type(value: object, kind: str) -> bool:
+    if kind == "date":
+        try:
+            return date.fromisoformat(value) is not None and len(value) == 10
+        except (TypeError, ValueError):
+            return False
+    kinds = {"string": str, "integer": int, "year": int, "number": (int, float)}
+    return kind in kinds and isinstance(value, kinds[kind])
 
 
 class Field(Model):
@@ -117,6 +131,12 @@ class Field(Model):
                 raise ValueError(f"a {self.type} field cannot have the constraint {name}")
         if self.codelist and self.type != "string":
             raise ValueError("only a string field can have a codelist")
+        if self.partial_date and self.constraints.pattern != PATTERN:
+            raise ValueError(f"a field of partial dates has the pattern {PATTERN}")
+        limits = [self.constraints.minimum, self.constraints.maximum, *(self.constraints.enum or [])]
+        for value in limits:
+            if value is not None and not _is_of_type(value, self.type):
+                raise ValueError(f"{value!r} among the constraints is not of the type {self.type}")
         return self
 
 
@@ -139,7 +159,7 @@ class ForeignKey(Model):
 
 
 class Rule(Model):
-    """A rule in SQL: `check` over one row, or `select` over tables.
+    """A rule in SQL: `check` over one row, in polars' dialect, or `select` over tables, in SQLite's.
 
     `check` is a boolean expression, as in CHECK: a row for which it is false is a problem, unknown
     passes. `select` returns the offending rows, with at least the table's primary key. `message`
@@ -154,6 +174,12 @@ class Rule(Model):
     message: Text
     bad_example: dict[str, str | None] = {}
 
+    @model_validator(mode="after")
+    def _has_a_name_of_its_own(self) -> Rule:
+        if self.id in BUILT_IN:
+            raise ValueError(f"{self.id!r} is the name of a built-in rule; give this one another")
+        return self
+
     @property
     def placeholders(self) -> list[str]:
         """The names in braces in the message."""
@@ -161,8 +187,11 @@ class Rule(Model):
 
     @model_validator(mode="after")
     def _message_can_be_filled(self) -> Rule:
-        if any(not re.fullmatch("[a-z][a-z0-9_]*", name) for name in self.placeholders):
-            raise ValueError("a message may hold in braces only the names of columns")
+        for _, name, form, conversion in string.Formatter().parse(self.message):
+            if name is not None and (
+                form or conversion not in (None, "r") or not re.fullmatch("[a-z][a-z0-9_]*", name)
+            ):
+                raise ValueError("a message may hold in braces only the names of columns")
         return self
 
     @model_validator(mode="after")
@@ -199,6 +228,12 @@ class License(Model):
     name: Text | None = None
     title: Text | None = None
     path: Text | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> License:
+        if not (self.name or self.path):
+            raise ValueError("a licence needs a name or a path")
+        return self
 
 
 class Contributor(Model):

@@ -8,6 +8,7 @@ unchecked, refuses empty integers and lets `A|B` patterns through half-matched.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from functools import cache
 
 import pandera.polars as pa
@@ -17,7 +18,7 @@ from pandera.api.polars.types import PolarsData
 from pandera.errors import SchemaErrors
 
 from .descriptor import Field, Schema
-from .problem import Problem
+from .problem import Broken, Problem
 from .tables import Table, lexical
 from .wording import broken
 
@@ -33,11 +34,14 @@ def problems(table: Table, tables: dict[str, Table]) -> list[Problem]:
     """All problems of `table`, by its schema and its row rules, every failing row among them.
 
     `tables` are all tables by name, for foreign keys. Those into a table that could not be read
-    are left out: that table's own problem is told.
+    whole are left out: that table's own problem is told. Raises `Broken` where a rule fails on the data.
     """
     rules = {f"rule:{rule.id}": rule for rule in table.schema.rules}
     found = []
     for name, column, index in _failures(compiled(table.schema, tables), _frame(table)):
+        if index is None:
+            message = f"{name.removeprefix('rule:')!r} cannot be run on the data of this table"
+            raise Broken([Problem(table.resource.schema_path, "declaration", message, table=table.name)])
         if rule := rules.get(name):
             row = table.frame.row(index, named=True)
             value = table.frame[rule.column][index] if rule.column else None
@@ -114,13 +118,15 @@ def _field_checks(field: Field) -> Iterator[pa.Check]:
 
 
 def _typed(field: Field, values: list) -> list:
-    return pl.Series(values).str.to_date().to_list() if field.type == "date" else values
+    if field.type == "date":
+        return [date.fromisoformat(value) for value in values]
+    return [float(value) for value in values] if field.type == "number" else values
 
 
 def _key_checks(schema: Schema, field: Field, tables: dict[str, Table]) -> Iterator[pa.Check]:
     for key in schema.foreignKeys:
         target = tables[key.reference.resource]
-        if key.column == field.name and target.sound:
+        if key.column == field.name and target.whole:
             keys = target.typed[key.reference.fields[0]].drop_nulls().unique()
             yield _check("foreign-key", pl.col(field.name).is_in(keys.implode()))
 

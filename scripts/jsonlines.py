@@ -21,7 +21,7 @@ def read(path: Path, name: str) -> tuple[object, str]:
     """
     try:
         text = path.read_bytes().decode("utf-8")
-        return json.loads(text, object_pairs_hook=_no_repeats), text
+        return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants), text
     except FileNotFoundError:
         problem = Problem(name, "missing-file", "there is no such file")
     except OSError as error:
@@ -40,7 +40,9 @@ def read(path: Path, name: str) -> tuple[object, str]:
     except RecursionError:
         problem = Problem(name, "json", "is nested too deeply")
     except _Repeated as error:
-        problem = Problem(name, "json", f"has the key {error} twice in one object", line=_line_of_key(text, str(error)))
+        problem = Problem(name, "json", f"has the key {error} twice in one object", line=_line_of_repeat(text))
+    except ValueError as error:
+        problem = Problem(name, "json", f"is not JSON: {error}")
     raise Broken([problem])
 
 
@@ -64,9 +66,17 @@ def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return result
 
 
-def _line_of_key(text: str, key: str) -> int:
-    start = text.rfind(json.dumps(key, ensure_ascii=False))
-    return text.count("\n", 0, max(start, 0)) + 1
+def _no_constants(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _line_of_repeat(text: str) -> int:
+    seen: set[Path_] = set()
+    for path, at in _walk(text, _BLANK.match(text).end(), ()):
+        if path in seen:
+            return text.count("\n", 0, at) + 1
+        seen.add(path)
+    return 1
 
 
 def _json_hint(text: str, error: json.JSONDecodeError) -> str:

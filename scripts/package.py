@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from . import jsonlines
+from .dates import derived_names
 from .descriptor import (
     POLARS_TYPES,
     Constraints,
@@ -27,6 +28,7 @@ from .descriptor import (
 from .problem import Broken, Problem, nearest
 
 DESCRIPTOR = "datapackage.json"
+RECORDS = "records"  # the view of all rows that have an id, see `database`
 
 
 class Package:
@@ -139,6 +141,11 @@ def _path_problems(folder: Path, descriptor: Descriptor, text: str):
                 hint = "give a relative path below the package's folder"
                 message = f"{key} {path!r} leaves the package"
                 yield Problem(DESCRIPTOR, "unsafe-path", message, line=line, value=path, hint=hint)
+        if resource.name == RECORDS:
+            line = jsonlines.line_of(text, ("resources", index, "name"))
+            yield Problem(
+                DESCRIPTOR, "declaration", f"no table can be called {RECORDS!r}: the build makes that itself", line=line
+            )
         for what in (resource.name, resource.path):
             if what in seen:
                 line = jsonlines.line_of(text, ("resources", index))
@@ -151,12 +158,17 @@ def _inside(folder: Path, path: str) -> bool:
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path or "\0" in path:
         return False
-    return (folder / path).resolve().is_relative_to(folder.resolve())
+    try:
+        return (folder / path).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        return False
 
 
 def _stray_files(folder: Path, descriptor: Descriptor):
     """Tables and schemas beside the listed ones that no resource lists."""
-    listed = {path for resource in descriptor.resources for path in (resource.path, resource.schema_path)}
+    listed = {
+        str(PurePosixPath(path)) for resource in descriptor.resources for path in (resource.path, resource.schema_path)
+    }
     beside = {(str(PurePosixPath(path).parent), PurePosixPath(path).suffix) for path in listed}
     for parent, suffix in sorted(beside):
         for file in sorted((folder / parent).glob(f"*{suffix}")):
@@ -168,16 +180,23 @@ def _stray_files(folder: Path, descriptor: Descriptor):
                 )
 
 
+def _generated_names(schema: Schema) -> dict[str, str]:
+    """The columns that the build adds to the table, each with the field that it derives from."""
+    return {column: field.name for field in schema.fields if field.partial_date for column in derived_names(field.name)}
+
+
 def _schema_problems(table: str, schemas: dict[str, Schema], first_declared: dict[str, str]):
     """What is wrong in a schema by itself and against the others: (JSON path, message, hint).
 
     `first_declared` has for each column's name the first table that has such a column.
     """
     schema = schemas[table]
-    names = schema.names
+    names, generated = schema.names, _generated_names(schema)
     for index, name in enumerate(names):
         if name in names[:index]:
             yield ("fields", index), f"the field {name!r} is declared twice", None
+        if name in generated:
+            yield ("fields", index), f"the build makes a column {name!r} itself, from {generated[name]!r}", None
     for key, columns in (
         ("primaryKey", schema.primaryKey),
         ("facets", schema.facets),
@@ -220,6 +239,8 @@ def _foreign_key_problems(schema: Schema, key: ForeignKey, schemas: dict[str, Sc
             f"the foreign key of {key.column!r} must refer to the primary key of {key.reference.resource}, {', '.join(target.primaryKey)}",
             None,
         )
+    elif target.primaryKey[0] not in target.names:
+        return  # told of that table
     elif target.field(target.primaryKey[0]).type != schema.field(key.column).type:
         yield f"{key.column!r} and the key that it refers to have different types", None
 
@@ -249,7 +270,7 @@ def _check_problems(schema: Schema, rule: Rule):
     )
     try:
         result = nothing.select(pl.sql_expr(rule.check).alias("result"))
-    except (pl.exceptions.PolarsError, pl.exceptions.ComputeError) as error:
+    except pl.exceptions.PolarsError as error:
         yield f"the rule {rule.id!r} is not a valid SQL expression: {str(error).splitlines()[0]}", None
         return
     if result.schema["result"] not in (pl.Boolean, pl.Null) or result.height != 2:

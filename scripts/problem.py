@@ -15,6 +15,7 @@ _STAGES = (
     ("foreign-key", "codelist"),
 )
 _STAGE = {rule: stage for stage, rules in enumerate(_STAGES) for rule in rules}
+BUILT_IN = frozenset(_STAGE)  # a declared rule may not take the name of one of these
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ ENGINE = "sqlite"
 def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -> list[Problem]:
     """The rows that the select rules of the tables called `names` return.
 
-    A rule that reads a table which could not be read is left out: that table's own problem is
+    A rule that reads a table which could not be read whole is left out: that table's own problem is
     told. Raises `Broken` where a rule is not valid SQL for this package.
     """
     connection = sqlite3.connect(":memory:")
@@ -35,16 +35,26 @@ def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -
         wrong = list(_declaration_problems(connection, package))
         if wrong:
             raise Broken(wrong)
-        unsound = {name for name, table in tables.items() if not table.sound}
+        broken = {name for name, table in tables.items() if not table.whole}
         return [
             _problem(tables[name], rule, row)
             for name in names
             for rule in package.schemas[name].rules
-            if rule.select and not unsound & _tables_read(connection, rule.select)
-            for row in connection.execute(rule.select)
+            if rule.select and not broken & _tables_read(connection, rule.select)
+            for row in _rows(connection, package, name, rule)
         ]
     finally:
         connection.close()
+
+
+def _rows(connection: sqlite3.Connection, package: Package, name: str, rule: Rule) -> list[sqlite3.Row]:
+    try:
+        return connection.execute(rule.select).fetchall()
+    except sqlite3.Error as error:
+        file, line = package.rule_place(name, rule)
+        raise Broken(
+            [Problem(file, "declaration", f"the rule {rule.id!r} fails on the data: {error}", line=line, table=name)]
+        ) from None
 
 
 def _declaration_problems(connection: sqlite3.Connection, package: Package) -> Iterable[Problem]:
@@ -99,8 +109,8 @@ def _tables_read(connection: sqlite3.Connection, select: str) -> set[str]:
 
 def _problem(table: Table, rule: Rule, row: sqlite3.Row) -> Problem:
     key = [str(row[name]) for name in table.schema.primaryKey]
-    same = (pl.col(name) == value for name, value in zip(table.schema.primaryKey, key))
-    index = next(iter(table.frame.select(pl.all_horizontal(same)).to_series().arg_true()), None)
+    same = (pl.col(name).cast(pl.String) == value for name, value in zip(table.schema.primaryKey, key))
+    index = next(iter(table.typed.select(pl.all_horizontal(same)).to_series().arg_true()), None)
     message = rule.message.format_map(dict(row))
     value = table.frame[rule.column][index] if rule.column and index is not None else None
     return table.problem(index, rule.id, message, rule.column, value=value, found_by=(ENGINE,))

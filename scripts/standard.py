@@ -17,9 +17,6 @@ _RULES = {
     "unique-error": "unique",
     "primary-key": "primary-key",
     "foreign-key": "foreign-key",
-    "missing-cell": "row-length",
-    "extra-cell": "row-length",
-    "blank-row": "row-length",
 }
 _CONSTRAINT = re.compile(r'constraint "(\w+)"')
 
@@ -47,8 +44,6 @@ def _of_table(errors: list[dict], table: Table, tables: dict[str, Table]) -> Ite
     rows = {line: index for index, line in enumerate(table.lines)} if errors else {}
     for error in errors:
         rule, index = _rule(error), rows.get(error["row"])
-        if rule == "row-length" and index is None:
-            continue  # told by `tables`, which leaves such rows out
         if rule is None or index is None:
             yield Problem(
                 table.resource.path,

@@ -12,6 +12,7 @@ import io
 import re
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from functools import cached_property
 
 import polars as pl
 
@@ -22,10 +23,9 @@ from .text import INVISIBLE, ODD_SPACES
 
 # One well-formed CSV record: cells that are quoted whole or hold no quote at all.
 _RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')
-_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
-@dataclass
+@dataclass(eq=False)
 class Table:
     """A table as read: `frame` has one text column a field, null for an empty cell.
 
@@ -49,8 +49,25 @@ class Table:
     @property
     def typed(self) -> pl.DataFrame:
         if self._typed is None:
-            self._typed = self.frame.select(_cast(each, each.name).alias(each.name) for each in self.schema.fields)
+            self._typed = self.frame.select(map(_typed, self.schema.fields))
         return self._typed
+
+    @property
+    def whole(self) -> bool:
+        """Whether every line was read as a row: only then does a missing key mean what it says."""
+        return self.sound and not any(problem.rule in ("quote", "row-length") for problem in self.problems)
+
+    @cached_property
+    def keys_by_text(self) -> dict[str, str]:
+        """The first column of each row's key, by that key and by the row's label."""
+        key, label = self.schema.primaryKey[0], self.schema.label
+        frame = self.frame.head(20_000)  # what is used for a hint is not worth a long wait
+        texts = (
+            {text: each for text, each in frame.select(label, key).iter_rows() if text}
+            if label and label != key
+            else {}
+        )
+        return texts | {each: each for each in frame[key].drop_nulls()}
 
     def row_id(self, index: int) -> str | None:
         """The row's primary key as text, its parts joined with a slash."""
@@ -132,26 +149,36 @@ def read(package: Package, name: str) -> Table:
 def lexical(each: Field, column: str) -> pl.Expr:
     """For a field that is not a string: whether the cell as written, in `column`, has its type; null where it is empty.
 
-    The forms are those of Table Schema. Python's own looser readings (`1_000`, `NaN`, `2024-1-5`)
-    are refused, since no other tool would read them alike.
+    The forms are those of Table Schema, save that numbers are finite, integers have 64 bits and years
+    begin with 1: what SQLite can hold. Python's looser readings (`1_000`, `2024-1-5`) are refused.
     """
     written = pl.col(column)
-    if each.type == "number":
-        return written.str.contains(_NUMBER) & _cast(each, column).is_finite()
-    if each.type == "year":
-        return written.str.contains("^[0-9]{4}$")
     if each.type == "boolean":
         return written.is_in([*each.trueValues, *each.falseValues])
-    shape = {"integer": "^[+-]?[0-9]+$", "date": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}[each.type]
-    return written.str.contains(shape) & (written.is_null() | _cast(each, column).is_not_null())
+    value = _cast(each, column)
+    fits = value.is_finite() if each.type == "number" else value.is_not_null()
+    return written.str.contains(_SHAPES[each.type]) & (written.is_null() | fits)
+
+
+_SHAPES = {
+    "number": r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$",
+    "integer": "^[+-]?[0-9]+$",
+    "year": "^[0-9]{4}$",
+    "date": "^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}$",
+}
+
+
+def _typed(each: Field) -> pl.Expr:
+    """The field's values, null where a cell is not of its type."""
+    if each.type == "string":
+        return pl.col(each.name)
+    return pl.when(lexical(each, each.name)).then(_cast(each, each.name)).alias(each.name)
 
 
 def _cast(each: Field, column: str) -> pl.Expr:
     written = pl.col(column)
-    if each.type == "string":
-        return written
     if each.type == "boolean":
-        return pl.when(written.is_in(each.trueValues)).then(True).when(written.is_in(each.falseValues)).then(False)
+        return written.is_in(each.trueValues)
     if each.type == "date":
         return written.str.to_date("%Y-%m-%d", strict=False)
     return written.str.strip_prefix("+").cast(POLARS_TYPES[each.type], strict=False)
@@ -195,14 +222,14 @@ def _read_at_once(table: Table, text: str) -> bool:
     """Read a file whose lines are told to be well formed without looking at each; False where that cannot be told.
 
     Without a quote a cell ends at each comma. If the commas sum to what even rows would have and
-    no row is too long, which polars tells, then none is too short.
+    polars, which refuses a row longer than the first, reads it, then every row has the width.
     """
     rows = text.count("\n") - 1
     if not rows or '"' in text or text.count(",") != (rows + 1) * (len(table.schema.fields) - 1):
         return False
     try:
         frame = _frame(table.schema, text)
-    except pl.exceptions.ComputeError:
+    except pl.exceptions.PolarsError:
         return False
     if frame.height != rows:
         return False

@@ -8,19 +8,20 @@ from functools import cache
 from importlib import resources
 
 # Characters that show nothing or turn the reading order: controls, soft hyphen, zero-width and
-# bidirectional marks, line and paragraph separators, byte-order mark (Unicode categories Cc, Cf, Zl, Zp).
-INVISIBLE = r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff9-\ufffb]"
+# bidirectional marks, line and paragraph separators, Hangul fillers, variation selectors, byte-order mark, tags.
+INVISIBLE = r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 # Spaces that are not the ordinary one.
 ODD_SPACES = [chr(code) for code in (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)]
 HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 
 _INVISIBLE = re.compile(INVISIBLE)
+_LINE_END = re.compile("\r\n|[\t\n\v\f\r\x85\u2028\u2029]")  # what separates words becomes a space
 _HAN = re.compile(f"({HAN})")
 
 
 def cleaned(text: str) -> str:
     """The text in NFC without stray spaces and invisible characters; nothing that is read changes."""
-    visible = _INVISIBLE.sub("", text.replace("\t", " ").replace("\r\n", " ").replace("\n", " "))
+    visible = _INVISIBLE.sub("", _LINE_END.sub(" ", text))
     return unicodedata.normalize("NFC", visible.translate(dict.fromkeys(map(ord, ODD_SPACES), " "))).strip(" ")
 
 

@@ -5,6 +5,8 @@ Both engines report through `broken`, so that one mistake reads alike whoever fi
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import polars as pl
 
 from .descriptor import Field
@@ -85,29 +87,21 @@ def _like(field: Field) -> str | None:
 
 def _dangling(table: Table, column: str, value: str | None, tables: dict[str, Table]) -> tuple[str, str]:
     target = next(key.reference.resource for key in table.schema.foreignKeys if key.column == column)
-    near = nearest_key(value or "", tables[target])
+    near = _nearest_key(value or "", tables[target])
     return (
         f"there is no {value!r} in {target}",
         f"did you mean {near}?" if near else f"add the row to {tables[target].resource.path} first",
     )
 
 
-def nearest_key(value: str, target: Table) -> str | None:
-    """The key of `target` that `value` was meant for, by its id or its label; both are shown."""
-    keys = _keys_by_text(target)
-    near = nearest(value, list(keys)) or nearest(value.lower(), list(keys))
+@lru_cache(maxsize=1024)
+def _nearest_key(value: str, target: Table) -> str | None:
+    """The key of the target that `value` was meant for, by its id or its label; both are shown."""
+    keys = target.keys_by_text
+    near = nearest(value, list(keys))
     if near is None:
         return None
     return repr(keys[near]) if near == keys[near] else f"{keys[near]!r} ({near})"
-
-
-def _keys_by_text(target: Table) -> dict[str, str]:
-    key, label = target.schema.primaryKey[0], target.schema.label
-    frame = target.frame.head(20_000)  # a hint is not worth a long wait
-    texts = (
-        {text: key_ for text, key_ in frame.select(label, key).iter_rows() if text} if label and label != key else {}
-    )
-    return texts | {each: each for each in frame[key].drop_nulls()}
 
 
 def _first_twin(table: Table, index: int, columns: list[str]) -> int | None:

@@ -49,4 +49,4 @@ lock:
 	$(UV) requirements/bench.in -o requirements/bench.txt
 
 clean:
-	rm -rf .venv .bench build
+	rm -rf .venv .bench build .pytest_cache .ruff_cache

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # What takes long to import is imported by the command that needs it, after frictionless was started.
 
 FINE, PROBLEMS, BROKEN = 0, 1, 2
-DATABASE = Path("build/prc-reach.db")
 
 app = typer.Typer(
     help="Check, format, build and serve a package of tables: the one in this folder, or in --package DIR.",
@@ -44,9 +43,13 @@ Tables = Annotated[
     typer.Argument(metavar="[TABLE]...", help="Tables to look at; all by default.", show_default=False),
 ]
 Output = Annotated[
-    Path,
+    Optional[Path],
     typer.Option(
-        "--output", "-o", metavar="FILE", help="The database file, below the package's folder unless absolute."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The database file, below the package's folder unless absolute; build/NAME.db by default.",
+        show_default=False,
     ),
 ]
 
@@ -104,7 +107,7 @@ def fmt(
                 if check:
                     problems += filter(None, [canonical.not_canonical(loaded, name)])
                 elif canonical.rewrite(loaded, name):
-                    typer.echo(f"{loaded.resources[name].path}: put in canonical form")
+                    typer.echo(f"{loaded.resources[name].path}: put in canonical form", err=format is not Format.text)
             except FileNotFoundError:
                 problems.append(
                     Problem(loaded.resources[name].path, "missing-file", "there is no such file", table=name)
@@ -115,7 +118,7 @@ def fmt(
                         Problem(
                             loaded.resources[name].path,
                             "output",
-                            f"cannot be written: {error.strerror}",
+                            f"cannot be read or written: {error.strerror}",
                             hint="the old file is untouched",
                         )
                     ]
@@ -136,7 +139,7 @@ def fmt(
 
 @app.command()
 def build(
-    output: Output = DATABASE,
+    output: Output = None,
     trust: Annotated[bool, typer.Option("--no-check", help="Build without checking first.")] = False,
     package: Folder = Path("."),
 ) -> None:
@@ -154,7 +157,7 @@ def serve(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
     ] = 8001,
-    output: Output = DATABASE,
+    output: Output = None,
     package: Folder = Path("."),
 ) -> None:
     """Check the package, build its database and serve it with Datasette on this machine."""
@@ -162,6 +165,7 @@ def serve(
 
     with _told(Format.text):
         socket = site.listen(port)
+        site.settings(package)  # a mistake there is told before the long work
         path, loaded = _built(package, output, trust=False)
         site.serve(
             loaded,
@@ -207,7 +211,7 @@ def _checked(folder: Path, names: list[str] | None = None) -> tuple[Report, dict
             return *run(package, outside, known, done), package
 
 
-def _built(folder: Path, output: Path, trust: bool) -> tuple[Path, Package]:
+def _built(folder: Path, output: Path | None, trust: bool) -> tuple[Path, Package]:
     from . import database
     from .check import read_tables
     from .package import load
@@ -215,7 +219,7 @@ def _built(folder: Path, output: Path, trust: bool) -> tuple[Path, Package]:
     if trust:
         package = load(folder)
         tables = read_tables(package)
-        problems = [problem for table in tables.values() if not table.sound for problem in table.problems]
+        problems = [problem for table in tables.values() for problem in table.problems]
     else:
         report, tables, package = _checked(folder)
         typer.echo(render.summary(report), err=True)
@@ -225,7 +229,8 @@ def _built(folder: Path, output: Path, trust: bool) -> tuple[Path, Package]:
         typer.echo("nothing was built", err=True)
         raise typer.Exit(PROBLEMS)
     with _progress("building", len(tables)) as done:
-        return database.build(package, tables, package.folder / output, done), package
+        path = package.folder / (output or f"build/{package.descriptor.name}.db")
+        return database.build(package, tables, path, done), package
 
 
 def _show(problems: list[Problem], format: Format, report=None) -> None:

@@ -35,6 +35,10 @@ def build(
     it was.
     """
     try:
+        if output.exists() and output.read_bytes()[:16] not in (b"", b"SQLite format 3\0"):
+            raise Broken(
+                [Problem(str(output), "output", "is not a database; it was not overwritten", hint="give another file")]
+            )
         with replacing(output) as partial:
             _write(package, tables, partial, done)
     except sqlite3.IntegrityError as error:

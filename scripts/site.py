@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket as sockets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -44,7 +45,8 @@ def serve(package: Package, database: Path, socket: sockets.socket, ready: Calla
     datasette = site(package, database)
     ready(f"http://{HOST}:{socket.getsockname()[1]}/")
     server = uvicorn.Server(uvicorn.Config(datasette.app(), log_level="warning", access_log=False))
-    asyncio.run(server.serve(sockets=[socket]))
+    with suppress(KeyboardInterrupt):  # the way to end it
+        asyncio.run(server.serve(sockets=[socket]))
 
 
 def site(package: Package, database: Path) -> Datasette:
@@ -54,7 +56,7 @@ def site(package: Package, database: Path) -> Datasette:
         immutables=[str(database)],
         metadata=metadata(package, database.stem),
         plugins_dir=str(_PLUGINS),
-        settings=_settings(package).get("settings", {}),
+        settings=settings(package.folder).get("settings", {}),
     )
 
 
@@ -82,7 +84,9 @@ def metadata(package: Package, database: str) -> dict:
         "source": "; ".join(source.title for source in declared.sources if source.title),
         "databases": {database: {"title": declared.title, "description": declared.description, "tables": tables}},
     }
-    own = {key: value for key, value in _settings(package).items() if key != "settings"}
+    own = {key: value for key, value in settings(package.folder).items() if key != "settings"}
+    if isinstance(own.get("databases"), dict) and declared.name in own["databases"]:
+        own["databases"] = {database: own["databases"][declared.name]}  # whatever the file is called
     return _over(generated, own)
 
 
@@ -95,11 +99,12 @@ def _described(field: Field):
             yield column, f"Derived from {field.name}: {meaning}."
 
 
-def _settings(package: Package) -> dict:
-    path = package.folder / SETTINGS
+def settings(folder: Path) -> dict:
+    """What `metadata.yml` in `folder` says. Raises `Broken` where it is not YAML or not a mapping."""
+    path = folder / SETTINGS
     try:
-        settings = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        found = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, OSError) as error:
         mark = getattr(error, "problem_mark", None)
         raise Broken(
             [
@@ -111,9 +116,9 @@ def _settings(package: Package) -> dict:
                 )
             ]
         ) from None
-    if not isinstance(settings or {}, dict):
+    if not isinstance(found or {}, dict):
         raise Broken([Problem(SETTINGS, "yaml", "must be a mapping of keys to values", line=1)])
-    return settings or {}
+    return found or {}
 
 
 def _over(below: dict, above: dict) -> dict:

@@ -10,8 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 from conftest import ROOT, run
+
+from scripts.dates import derived
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,20 @@ def test_every_foreign_key_is_indexed(database, declared):
             )
         }
         assert {key.column for key in schema.foreignKeys} <= indexed
+
+
+def test_partial_dates_of_every_kind():
+    dates = pl.DataFrame(
+        {"d": ["2024-02", "2023-02~", "2017~", "2016-02-29", "9999-12", "last summer", "01/02/2017", None]}
+    )
+    assert dates.select(derived("d")).rows() == [
+        ("2024-02-01", "2024-02-29", 2024),
+        ("2023-02-01", "2023-02-28", 2023),
+        ("2017-01-01", "2017-12-31", 2017),
+        ("2016-02-29", "2016-02-29", 2016),
+        ("9999-12-01", "9999-12-31", 9999),
+        *[(None, None, None)] * 3,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -106,12 +123,12 @@ def test_it_is_the_same_byte_for_byte(tmp_path):
 def test_problems_leave_the_old_database_untouched(package):
     old = package / "build/prc-reach.db"
     old.parent.mkdir()
-    old.write_bytes(b"the old one")
+    old.write_bytes(b"SQLite format 3\0 the old one")
     (package / "tables/sco_bodies.csv").write_text("")
     result = run("build", folder=package)
     assert result.returncode == 1
     assert "is empty" in result.stdout and "nothing was built" in result.stderr
-    assert old.read_bytes() == b"the old one"
+    assert old.read_bytes() == b"SQLite format 3\0 the old one"
     assert os.listdir(old.parent) == ["prc-reach.db"]
 
 
@@ -119,7 +136,7 @@ def test_a_dangling_key_cannot_be_built_even_unchecked(package):
     path = package / "tables/places.csv"
     path.write_text(path.read_text("utf-8").replace("\ntashkent,", "\ntaschkent,"), "utf-8")
     result = run("build", "--no-check", folder=package)
-    assert result.returncode == 2 and "foreign-key" in result.stdout
+    assert result.returncode == 2 and "refers to rows of places" in result.stdout
     assert os.listdir(package / "build") == []
 
 
@@ -135,8 +152,9 @@ def test_a_killed_build_leaves_the_old_database_and_the_next_one_cleans_up(packa
         while process.poll() is None and not list(database.parent.glob(".*.partial")):
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL
         assert database.read_bytes() == old
+    assert list(database.parent.glob(".*.partial"))
     assert run("build", "--no-check", folder=package).returncode == 0
     assert os.listdir(database.parent) == ["prc-reach.db"]
 
@@ -187,3 +205,20 @@ def test_one_build_does_not_disturb_another(package):
     ]
     assert [process.wait() for process in both] == [0, 0]
     assert os.listdir(Path(package, "build")) == ["prc-reach.db"]
+
+
+@pytest.mark.parametrize("mistake", ["a row twice", "a short row"])
+def test_an_unchecked_build_never_drops_a_row(package, mistake):
+    path = package / "tables/isoon_services.csv"
+    last = path.read_text("utf-8").splitlines()[-1]
+    path.write_text(path.read_text("utf-8") + (last if mistake == "a row twice" else "short,row") + "\n", "utf-8")
+    result = run("build", "--no-check", folder=package)
+    assert result.returncode != 0 and "Traceback" not in result.stderr
+    assert not list(package.glob("build/*.db"))
+
+
+def test_a_build_does_not_overwrite_what_is_no_database(package):
+    before = (package / "tables/places.csv").read_bytes()
+    result = run("build", "--no-check", "--output", "tables/places.csv", folder=package)
+    assert result.returncode == 2 and "is not a database" in result.stdout
+    assert (package / "tables/places.csv").read_bytes() == before

@@ -118,7 +118,7 @@ def spoil_form(package: Path) -> bytes:
     canonical = path.read_bytes()
     header, *rows = canonical.decode().splitlines()
     rows = ["".join(f'"{cell}",' for cell in row.split(","))[:-1] if '"' not in row else row for row in reversed(rows)]
-    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([header, *rows, "", ""]).replace("Tashkent", "Tashkent").encode())
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([header, *rows, "", ""]).encode())
     assert path.read_bytes() != canonical
     return canonical
 
@@ -146,6 +146,17 @@ def test_fmt_takes_out_stray_and_invisible_characters(package):
     path.write_text(canonical.replace("\ntashkent,Tashkent,", "\ntashkent, Tash\u200bkent\u00a0,", 1), "utf-8")
     assert run("fmt", "places", folder=package).returncode == 0
     assert path.read_text("utf-8") == canonical
+
+
+def test_fmt_never_glues_two_rows(package):
+    """A quote that is not closed, and one further down that closes it, look like a line break in a cell."""
+    path = package / "tables/countries.csv"
+    header, first, second, *rest = path.read_text("utf-8").splitlines()
+    spoilt = "\n".join([header, first.rsplit(",", 1)[0] + ',"one', second.rsplit(",", 1)[0] + ',two"', *rest]) + "\n"
+    path.write_text(spoilt, "utf-8")
+    result = run("fmt", "countries", folder=package)
+    assert result.returncode == 1 and "its quote may not be closed" in result.stdout
+    assert path.read_text("utf-8") == spoilt
 
 
 @pytest.mark.parametrize("spoil", [b"\xff\xfe", b"", b"a,b\n1,2\n", b'"sco_body_id'])

@@ -58,6 +58,9 @@ SPOILT = [
     (BODIES, '"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"', '"pattern": "[a-z]+"', "declaration", "as ^…$"),
     (BODIES, '"title": "SCO bodies",', '"title": "SCO bodies" ', "json", "look for a missing comma"),
     (BODIES, '"title": "SCO bodies",', '"title": "SCO bodies", "title": "again",', "json", "has the key title twice"),
+    (BODIES, "lies in {country_id}", "lies in {country_id:d}", "declaration", "only the names of columns"),
+    (BODIES, '"id": "seat-in-its-country"', '"id": "foreign-key"', "declaration", "the name of a built-in rule"),
+    ("schemas/places.json", '"minimum": -90', '"minimum": "five"', "declaration", "is not of the type number"),
     ("datapackage.json", '"title": "PRC Reach",', '"titel": "PRC Reach",', "declaration", "did you mean 'title'?"),
     (
         "datapackage.json",
@@ -98,7 +101,7 @@ def test_a_spoilt_declaration_is_told_with_file_and_line(package, file, old, new
     here = [each for each in found if each["rule"] == rule and each["file"] == file]
     assert here, found
     assert words in f"{here[0]['message']} {here[0]['hint']}"
-    assert 0 <= line - here[0]["line"] <= 7 or here[0]["line"] == line + 1  # the line, or that of the object around it
+    assert 0 <= line - here[0]["line"] <= 8 or here[0]["line"] == line + 1  # the line, or that of the object around it
     assert run("check", folder=package).returncode == 2
 
 
@@ -155,3 +158,20 @@ def test_a_rule_cannot_write(package):
     edit(package, BODIES, "SELECT b.sco_body_id", "DELETE FROM places RETURNING place_id AS sco_body_id -- ")
     found = problems(package)
     assert [each["rule"] for each in found] == ["declaration"]
+
+
+def test_a_rule_that_fails_on_the_data(package):
+    """It passes on nothing, and only the rows make it fail."""
+    edit(package, "schemas/places.json", "(latitude IS NULL)", "(CAST(name AS INTEGER) IS NULL)")
+    found = problems(package)
+    assert [(each["file"], each["rule"]) for each in found] == [("schemas/places.json", "declaration")]
+    assert "'both-coordinates' cannot be run on the data" in found[0]["message"]
+    edit(package, "schemas/places.json", "(CAST(name AS INTEGER) IS NULL)", "(latitude IS NULL)")
+    edit(
+        package,
+        "schemas/places.json",
+        "WHERE p.latitude NOT",
+        "WHERE abs(-9223372036854775807 - length(p.name)) OR p.latitude NOT",
+    )
+    found = problems(package)
+    assert "fails on the data: integer overflow" in found[0]["message"] and found[0]["line"]

@@ -97,8 +97,8 @@ class Field(Model):
     title: Text | None = None
     format: Literal["default"] | None = None
     rdfType: Text | None = None
-    trueValues: list[str] = ["true", "True", "TRUE", "1"]
-    falseValues: list[str] = ["false", "False", "FALSE", "0"]
+    trueValues: Annotated[list[str], Key(min_length=1)] = ["true", "True", "TRUE", "1"]
+    falseValues: Annotated[list[str], Key(min_length=1)] = ["false", "False", "FALSE", "0"]
     unit: Text | None = None
     example: Text | None = None
     bad_example: Text | None = None
@@ -144,7 +144,7 @@ class Reference(Model):
     """The table and columns that a foreign key points at."""
 
     resource: TableName
-    fields: Names
+    fields: Annotated[Names, Key(max_length=1)]
 
 
 class ForeignKey(Model):

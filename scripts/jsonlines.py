@@ -19,6 +19,8 @@ def read(path: Path, name: str) -> tuple[object, str]:
 
     Raises `Broken` where the file is missing, not UTF-8 or not JSON (RFC 8259), or repeats a key.
     """
+    if path.exists() and not path.is_file():
+        raise Broken([Problem(name, "unreadable-file", "is not an ordinary file")])
     try:
         text = path.read_bytes().decode("utf-8")
         return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants), text

@@ -29,6 +29,7 @@ def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -
     """
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
+    connection.set_progress_handler(_Patience().spent, 1_000_000)
     connection.create_function("han_script", 1, han_script, deterministic=True)
     try:
         database.load(connection, package, tables)
@@ -45,6 +46,17 @@ def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -
         ]
     finally:
         connection.close()
+
+
+class _Patience:
+    """Ends a rule that goes on for ever, after so many steps of SQLite's machine and not by the clock."""
+
+    def __init__(self, millions: int = 2_000):
+        self._left = millions
+
+    def spent(self) -> bool:
+        self._left -= 1
+        return self._left < 0
 
 
 def _rows(connection: sqlite3.Connection, package: Package, name: str, rule: Rule) -> list[sqlite3.Row]:

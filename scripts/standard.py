@@ -43,6 +43,8 @@ def problems(
 def _of_table(errors: list[dict], table: Table, tables: dict[str, Table]) -> Iterator[Problem]:
     rows = {line: index for index, line in enumerate(table.lines)} if errors else {}
     for error in errors:
+        if error["type"] == "blank-row":
+            continue  # its empty key is told
         rule, index = _rule(error), rows.get(error["row"])
         if rule is None or index is None:
             yield Problem(

@@ -21,6 +21,7 @@ from .package import Package
 from .problem import Problem, nearest
 from .text import INVISIBLE, ODD_SPACES
 
+csv.field_size_limit(2**31 - 1)  # a long cell is told by its column's constraints, not by an accident of the library
 # One well-formed CSV record: cells that are quoted whole or hold no quote at all.
 _RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')
 
@@ -95,8 +96,11 @@ def read(package: Package, name: str) -> Table:
     """The table called `name`. Never raises for what the file holds: that is in `problems`."""
     resource, schema = package.resources[name], package.schemas[name]
     table = Table(resource, schema, _no_rows(schema), pl.Series([], dtype=pl.Int64))
+    path = package.folder / resource.path
+    if path.exists() and not path.is_file():
+        return _unsound(table, "unreadable-file", "is not an ordinary file")
     try:
-        data = (package.folder / resource.path).read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         header = ",".join(schema.names)
         return _unsound(table, "missing-file", "there is no such file", hint=f"create it with the line {header}")
@@ -207,9 +211,9 @@ def _read_text(table: Table, text: str) -> Table:
     if not _read_at_once(table, text):
         lines = pl.Series(text[:-1].split("\n"), dtype=pl.String)
         table.lines = pl.int_range(2, len(lines) + 1, dtype=pl.Int64, eager=True)
-        if bad := list(_bad_lines(table, lines)):
-            table.problems += bad
-            table.lines = table.lines.filter(~table.lines.is_in([problem.line for problem in bad]))
+        if bad := dict(_bad_lines(table, lines)):
+            table.problems += filter(None, bad.values())
+            table.lines = table.lines.filter(~table.lines.is_in(list(bad)))
             text = "\n".join([lines[0], *lines.gather(table.lines - 1)]) + "\n"
         if len(table.lines):
             table.frame = _frame(table.schema, text)
@@ -284,42 +288,41 @@ def _header_problem(table: Table, line: str) -> Problem | None:
 
 
 def _bad_lines(table: Table, lines: pl.Series):
-    """Problems of lines that are no record of the table's width."""
+    """The numbers of the lines that are no record of the table's width, each with its problem.
+
+    A cell that goes on over several lines is one problem, on the line where it opens; None for the others.
+    """
+    inside = False  # a cell that an earlier line opened
     width = len(table.schema.fields)
     suspect = lines.str.contains('"', literal=True) | (lines.str.count_matches(",", literal=True) != width - 1)
-    for number in suspect.slice(1).arg_true() + 2:
+    broken = lines.str.count_matches('"', literal=True) % 2 == 1  # opens or closes a cell of several lines
+    within = broken.cum_sum() % 2 == 1
+    for number in (suspect | within).slice(1).arg_true() + 2:
         line = lines[number - 1]
-        if '"' not in line:
-            cells = line.count(",") + 1
-        elif not _RECORD.fullmatch(line):
-            if line.count('"') % 2:
-                yield _of_file(
-                    table,
-                    "quote",
-                    "a quoted cell is not closed on its line",
-                    number,
-                    "close the quote, and write no line break into a cell",
-                )
-                return  # whatever follows may be inside the quote
-            yield _of_file(
-                table,
-                "quote",
-                "a quote stands inside a cell that is not quoted",
-                number,
-                'quote the whole cell and double the quotes inside: "say ""yes"""',
+        if inside:
+            inside = line.count('"') % 2 == 0
+            yield number, None
+        elif '"' in line and not _RECORD.fullmatch(line):
+            inside = line.count('"') % 2 == 1
+            message = (
+                "a quoted cell is not closed on its line"
+                if inside
+                else "a quote stands inside a cell that is not quoted"
             )
-            continue
-        else:
-            cells = len(next(csv.reader([line])))
-        if line == "" and width > 1:
-            yield _of_file(table, "row-length", "the line is blank", number, "take it out")
-        elif cells != width:
+            hint = (
+                "close the quote, and write no line break into a cell"
+                if inside
+                else 'quote the whole cell and double the quotes inside: "say ""yes"""'
+            )
+            yield number, _of_file(table, "quote", message, number, hint)
+        elif line == "" and width > 1:
+            yield number, _of_file(table, "row-length", "the line is blank", number, "take it out")
+        elif (cells := len(next(csv.reader([line])))) != width:
+            message = f"the row has {cells} cells, the table has {width} columns"
             hint = (
                 "quote a cell that holds a comma" if cells > width else "end the row with a comma for each empty cell"
             )
-            yield _of_file(
-                table, "row-length", f"the row has {cells} cells, the table has {width} columns", number, hint
-            )
+            yield number, _of_file(table, "row-length", message, number, hint)
 
 
 _FAULTS = {

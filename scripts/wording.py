@@ -13,6 +13,7 @@ from .descriptor import Field
 from .problem import Problem, nearest
 from .tables import Table
 
+_HINTS = 200  # so many keys are looked for among those that exist; more mistakes than that have one cause
 _TYPES = {
     "integer": "a whole number",
     "number": "a number",
@@ -87,7 +88,8 @@ def _like(field: Field) -> str | None:
 
 def _dangling(table: Table, column: str, value: str | None, tables: dict[str, Table]) -> tuple[str, str]:
     target = next(key.reference.resource for key in table.schema.foreignKeys if key.column == column)
-    near = _nearest_key(value or "", tables[target])
+    enough = _nearest_key.cache_info().misses > _HINTS
+    near = None if enough else _nearest_key(value or "", tables[target])
     return (
         f"there is no {value!r} in {target}",
         f"did you mean {near}?" if near else f"add the row to {tables[target].resource.path} first",

@@ -278,3 +278,26 @@ def test_a_thousand_equal_problems_are_shown_as_some_and_a_count(package):
     assert result.returncode == 1
     assert result.stdout.count("(stray-space)") == 21
     assert "more problems like the 20 above (stray-space)" in result.stdout
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["in the middle", "in the last row"])
+def test_a_line_break_inside_a_quoted_cell_is_one_problem_where_the_cell_opens(package, last):
+    path = package / "tables/countries.csv"
+    lines = path.read_text("utf-8").splitlines()
+    number = len(lines) if last else 5
+    lines[number - 1] = lines[number - 1].rsplit(",", 1)[0] + ',"first\nand second, with ""quotes"",\nand third line"'
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    assert told(package, "countries") == [("tables/countries.csv", number, None, "quote")]
+
+
+def test_a_very_long_quoted_cell_is_read(package):
+    change_cell(package, "places", "tashkent", "note", "long, " * 30_000 + "end")
+    assert told(package, "places") == []
+
+
+def test_a_row_of_commas_is_told_by_its_empty_key(package):
+    path = package / "tables/countries.csv"
+    text = path.read_text("utf-8")
+    path.write_text(text + "," * text.split("\n")[0].count(",") + "\n", "utf-8")
+    last = text.count("\n") + 1
+    assert {(line, rule) for _, line, _, rule in told(package, "countries")} == {(last, "required")}

@@ -12,7 +12,6 @@ import csv
 import difflib
 import io
 
-from . import tables as _tables  # noqa: F401  which lifts the csv module's limit on a cell's length
 from .atomic import replacing
 from .descriptor import Schema
 from .package import Package

@@ -35,7 +35,7 @@ def build(
     it was.
     """
     try:
-        if output.exists() and output.read_bytes()[:16] not in (b"", b"SQLite format 3\0"):
+        if output.exists() and not _is_database(output):
             raise Broken(
                 [Problem(str(output), "output", "is not a database; it was not overwritten", hint="give another file")]
             )
@@ -50,6 +50,12 @@ def build(
         hint = "the old file, if there was one, is untouched"
         raise Broken([Problem(str(output), "output", f"cannot be written: {reason}", hint=hint)]) from None
     return output
+
+
+def _is_database(path: Path) -> bool:
+    """Whether the file begins as SQLite's do, or is empty, which SQLite takes for a database too."""
+    with open(path, "rb") as file:
+        return file.read(16) in (b"", b"SQLite format 3\0")
 
 
 def load(
@@ -67,7 +73,7 @@ def load(
     """
     for name in in_order(package):
         _create(connection, name, package.schemas[name], with_derived)
-        _insert(connection, tables[name], with_derived, lenient=not with_derived)
+        _insert(connection, tables[name], with_derived)
         done(name)
     connection.execute(f"CREATE VIEW {RECORDS} AS {_records(package)}")
 
@@ -152,7 +158,7 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
     connection.execute(f"CREATE TABLE {_quoted(name)} (\n  {body}\n) STRICT")
 
 
-def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool, lenient: bool) -> None:
+def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) -> None:
     """Fill the table from its typed frame, in the order of the file, which `fmt` keeps sorted by key."""
     columns: list[pl.Expr] = []
     for field in table.schema.fields:
@@ -161,7 +167,7 @@ def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool, le
             columns += derived(field.name)
     frame = table.typed.lazy().select(columns).collect()
     places = ",".join("?" * frame.width)
-    statement = f"INSERT{' OR IGNORE' if lenient else ''} INTO {_quoted(table.name)} VALUES ({places})"
+    statement = f"INSERT{'' if with_derived else ' OR IGNORE'} INTO {_quoted(table.name)} VALUES ({places})"
     for part in frame.iter_slices(_SLICE):
         connection.executemany(statement, part.iter_rows())
 

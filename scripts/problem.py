@@ -68,17 +68,11 @@ def merged(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def without_followers(problems: list[Problem]) -> list[Problem]:
-    """Leave out what only follows from an earlier-stage problem of the same cell or row."""
+    """Leave out what only follows from an earlier-stage problem of the same cell."""
     first: dict[tuple, int] = {}
-    ragged = {problem.place[:2] for problem in problems if problem.rule == "row-length"}
     for problem in problems:
         first[problem.place] = min(first.get(problem.place, 9), _stage(problem))
-    return [
-        problem
-        for problem in problems
-        if problem.rule == "row-length"
-        or (problem.place[:2] not in ragged and (not problem.column or _stage(problem) == first[problem.place]))
-    ]
+    return [problem for problem in problems if not problem.column or _stage(problem) == first[problem.place]]
 
 
 def _stage(problem: Problem) -> int:

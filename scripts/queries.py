@@ -19,6 +19,7 @@ from .tables import Table
 from .text import han_script
 
 ENGINE = "sqlite"
+_MILLIONS_OF_STEPS = 2_000  # of SQLite's machine, after which a rule goes on for ever; steps, not the clock
 
 
 def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -> list[Problem]:
@@ -29,7 +30,8 @@ def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -
     """
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
-    connection.set_progress_handler(_Patience().spent, 1_000_000)
+    patience = iter(range(_MILLIONS_OF_STEPS))
+    connection.set_progress_handler(lambda: next(patience, None) is None, 1_000_000)
     connection.create_function("han_script", 1, han_script, deterministic=True)
     try:
         database.load(connection, package, tables)
@@ -46,17 +48,6 @@ def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -
         ]
     finally:
         connection.close()
-
-
-class _Patience:
-    """Ends a rule that goes on for ever, after so many steps of SQLite's machine and not by the clock."""
-
-    def __init__(self, millions: int = 2_000):
-        self._left = millions
-
-    def spent(self) -> bool:
-        self._left -= 1
-        return self._left < 0
 
 
 def _rows(connection: sqlite3.Connection, package: Package, name: str, rule: Rule) -> list[sqlite3.Row]:

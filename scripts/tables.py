@@ -21,7 +21,6 @@ from .package import Package
 from .problem import Problem, nearest
 from .text import INVISIBLE, ODD_SPACES
 
-csv.field_size_limit(2**31 - 1)  # a long cell is told by its column's constraints, not by an accident of the library
 # One well-formed CSV record: cells that are quoted whole or hold no quote at all.
 _RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')
 
@@ -41,17 +40,14 @@ class Table:
     lines: pl.Series
     sound: bool = True
     problems: list[Problem] = attribute(default_factory=list)
-    _typed: pl.DataFrame | None = None
 
     @property
     def name(self) -> str:
         return self.resource.name
 
-    @property
+    @cached_property
     def typed(self) -> pl.DataFrame:
-        if self._typed is None:
-            self._typed = self.frame.select(map(_typed, self.schema.fields))
-        return self._typed
+        return self.frame.select(map(_typed, self.schema.fields))
 
     @property
     def whole(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
 from functools import cache
@@ -13,6 +14,8 @@ INVISIBLE = r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u20
 # Spaces that are not the ordinary one.
 ODD_SPACES = [chr(code) for code in (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)]
 HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
+
+csv.field_size_limit(2**31 - 1)  # a long cell is told by its column's constraints, not by an accident of the library
 
 _INVISIBLE = re.compile(INVISIBLE)
 _LINE_END = re.compile("\r\n|[\t\n\v\f\r\x85\u2028\u2029]")  # what separates words becomes a space

@@ -170,6 +170,7 @@ def serve(
         site.serve(
             loaded,
             path,
+            None,
             socket,
             lambda url: typer.echo(f"{loaded.descriptor.title} is served on {url} (Ctrl-C ends it)"),
         )

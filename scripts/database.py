@@ -7,14 +7,16 @@ when it is whole.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
 import polars as pl
 
+from . import records
 from .atomic import replacing
 from .dates import derived, derived_names
-from .descriptor import Field, Reference, Schema
+from .descriptor import Field, Schema
+from .labels import READABLE, listed, quoted, view
 from .package import RECORDS, Package
 from .problem import Broken, Problem
 from .tables import Table
@@ -22,8 +24,7 @@ from .text import spaced
 
 _TYPES = {"integer": "INTEGER", "year": "INTEGER", "boolean": "INTEGER", "number": "REAL"}
 _SLICE = 50_000  # rows a write, so that memory does not grow with the table
-SOURCE = "source_id"
-READABLE = "_readable"
+_TOKENS = "unicode61 remove_diacritics 2"
 
 
 def build(
@@ -65,17 +66,20 @@ def load(
     with_derived: bool = False,
     done: Callable[[str], None] = lambda name: None,
 ) -> None:
-    """Create every table in `connection` with its rows, and the view of all records.
+    """Create every table in `connection` with its rows, and all records.
 
     `with_derived` adds the columns that `dates.derived` makes, for the database that is kept: there a
     row that breaks a key raises `sqlite3.IntegrityError`. Without, for the rules of `check`, such a row
-    is left out, since `check` tells it anyway.
+    is left out, since `check` tells it anyway, and the records are a view of what the rules need.
     """
     for name in in_order(package):
         _create(connection, name, package.schemas[name], with_derived)
         _insert(connection, tables[name], with_derived)
         done(name)
-    connection.execute(f"CREATE VIEW {RECORDS} AS {_records(package)}")
+    if with_derived:
+        records.create(connection, package)
+    else:
+        connection.execute(f"CREATE VIEW {RECORDS} AS {records.minimal(package)}")
 
 
 def in_order(package: Package) -> list[str]:
@@ -112,10 +116,13 @@ def _write(package: Package, tables: dict[str, Table], path: Path, done: Callabl
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 4096;")
         load(connection, package, tables, with_derived=True, done=done)
         connection.commit()
+        connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
         for name, schema in package.schemas.items():
             _index(connection, name, schema)
-            _search(connection, name, schema, tables[name])
-            _view(connection, name, package)
+            _search(connection, name, [field.name for field in searchable(schema)], _TOKENS, _plain(tables[name]))
+            if select := view(package, name):
+                connection.execute(f"CREATE VIEW {quoted(name + READABLE)} AS {select}")
+        _search(connection, RECORDS, records.WORDS, f"porter {_TOKENS}")
         connection.commit()
         if dangling := connection.execute("PRAGMA foreign_key_check").fetchall():
             table, _, target, _ = dangling[0]
@@ -142,20 +149,20 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
     for field in schema.fields:
         required = " NOT NULL" if field.constraints.required else ""
         unique = " UNIQUE" if field.constraints.unique else ""
-        lines.append(f"{_quoted(field.name)} {_TYPES.get(field.type, 'TEXT')}{required}{unique}")
+        lines.append(f"{quoted(field.name)} {_TYPES.get(field.type, 'TEXT')}{required}{unique}")
         if with_derived and field.partial_date:
             lines += [
-                f"{_quoted(column)} {kind}"
+                f"{quoted(column)} {kind}"
                 for column, kind in zip(derived_names(field.name), ("TEXT", "TEXT", "INTEGER"))
             ]
-    lines.append(f"PRIMARY KEY ({_list(schema.primaryKey)})")
+    lines.append(f"PRIMARY KEY ({listed(schema.primaryKey)})")
     for key in schema.foreignKeys:
         target = key.reference
         lines.append(
-            f"FOREIGN KEY ({_quoted(key.column)}) REFERENCES {_quoted(target.resource)} ({_list(target.fields)})"
+            f"FOREIGN KEY ({quoted(key.column)}) REFERENCES {quoted(target.resource)} ({listed(target.fields)})"
         )
     body = ",\n  ".join(lines)
-    connection.execute(f"CREATE TABLE {_quoted(name)} (\n  {body}\n) STRICT")
+    connection.execute(f"CREATE TABLE {quoted(name)} (\n  {body}\n) STRICT")
 
 
 def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) -> None:
@@ -167,28 +174,9 @@ def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) ->
             columns += derived(field.name)
     frame = table.typed.lazy().select(columns).collect()
     places = ",".join("?" * frame.width)
-    statement = f"INSERT{'' if with_derived else ' OR IGNORE'} INTO {_quoted(table.name)} VALUES ({places})"
+    statement = f"INSERT{'' if with_derived else ' OR IGNORE'} INTO {quoted(table.name)} VALUES ({places})"
     for part in frame.iter_slices(_SLICE):
         connection.executemany(statement, part.iter_rows())
-
-
-def _records(package: Package) -> str:
-    """SELECT that lists every row of every table with a one-column key: table, id, label and the source that was read."""
-    selects = [
-        f"SELECT '{name}' AS table_name, {_quoted(schema.primaryKey[0])} AS row_id, "
-        f"{_quoted(schema.label or schema.primaryKey[0])} AS label, {_source(schema)} AS source_id FROM {_quoted(name)}"
-        for name, schema in package.schemas.items()
-        if len(schema.primaryKey) == 1
-    ]
-    return (
-        "\nUNION ALL ".join(selects)
-        or "SELECT NULL AS table_name, NULL AS row_id, NULL AS label, NULL AS source_id WHERE 0"
-    )
-
-
-def _source(schema: Schema) -> str:
-    """The column that names the text that a row was read in, where the table has one beside its key."""
-    return _quoted(SOURCE) if SOURCE in schema.names and SOURCE not in schema.primaryKey else "NULL"
 
 
 def _index(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
@@ -196,67 +184,25 @@ def _index(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
     columns = dict.fromkeys([*(key.column for key in schema.foreignKeys), *schema.facets])
     for column in columns:
         if column != schema.primaryKey[0]:
-            connection.execute(f"CREATE INDEX {_quoted(f'idx_{name}_{column}')} ON {_quoted(name)} ({_quoted(column)})")
+            connection.execute(f"CREATE INDEX {quoted(f'idx_{name}_{column}')} ON {quoted(name)} ({quoted(column)})")
 
 
-def _search(connection: sqlite3.Connection, name: str, schema: Schema, table: Table) -> None:
-    """A full-text index of the table's words, each Han character a word of its own."""
-    names = [field.name for field in searchable(schema)]
+def _search(
+    connection: sqlite3.Connection, name: str, columns: Iterable[str], tokens: str, plain: Container[str] = ()
+) -> None:
+    """A full-text index of the columns' words, each Han character a word of its own; `plain` ones have none."""
+    names = list(columns)
     if not names:
         return
-    index = _quoted(f"{name}_fts")
+    index = quoted(f"{name}_fts")
     connection.execute(
-        f"CREATE VIRTUAL TABLE {index} USING fts5({_list(names)}, tokenize='unicode61 remove_diacritics 2', content={_quoted(name)})"
+        f"CREATE VIRTUAL TABLE {index} USING fts5({listed(names)}, tokenize='{tokens}', content={quoted(name)})"
     )
-    connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
-    plain = table.frame.select(
-        (pl.col(each).str.len_bytes() == pl.col(each).str.len_chars()).all() for each in names
-    ).row(0)
-    words = ", ".join(
-        _quoted(each) if ascii_only else f"spaced({_quoted(each)})" for each, ascii_only in zip(names, plain)
-    )
-    connection.execute(f"INSERT INTO {index} (rowid, {_list(names)}) SELECT rowid, {words} FROM {_quoted(name)}")
+    words = ", ".join(quoted(each) if each in plain else f"spaced({quoted(each)})" for each in names)
+    connection.execute(f"INSERT INTO {index} (rowid, {listed(names)}) SELECT rowid, {words} FROM {quoted(name)}")
 
 
-def readable(package: Package, name: str) -> dict[str, tuple[Field, Reference | None]]:
-    """The columns of the table's readable view: each with its field and, where a label replaces a key, what it refers to.
-
-    Empty where the table refers to nothing that has a label.
-    """
-    schema = package.schemas[name]
-    targets = {key.column: key.reference for key in schema.foreignKeys}
-    columns: dict[str, tuple[Field, Reference | None]] = {}
-    for field in schema.fields:
-        target = targets.get(field.name)
-        label = package.schemas[target.resource].label if target else None
-        if label is None or label in target.fields:
-            columns[field.name] = (field, None)
-        else:
-            short = field.name.removesuffix("_id")
-            columns[field.name if short in schema.names else short] = (field, target)
-    return columns if any(target for _, target in columns.values()) else {}
-
-
-def _view(connection: sqlite3.Connection, name: str, package: Package) -> None:
-    """A view of the table with the labels of the rows that it refers to, in place of their keys."""
-    columns, joins = [], []
-    for column, (field, target) in readable(package, name).items():
-        if target is None:
-            columns.append(f"t.{_quoted(column)}")
-            continue
-        row, key = _quoted(f"{field.name}_row"), _quoted(target.fields[0])
-        columns.append(f"{row}.{_quoted(package.schemas[target.resource].label)} AS {_quoted(column)}")
-        joins.append(f"LEFT JOIN {_quoted(target.resource)} AS {row} ON {row}.{key} = t.{_quoted(field.name)}")
-    if columns:
-        body, tail = ",\n  ".join(columns), "\n".join(joins)
-        connection.execute(
-            f"CREATE VIEW {_quoted(name + READABLE)} AS SELECT\n  {body}\nFROM {_quoted(name)} AS t\n{tail}"
-        )
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'  # names are [a-z][a-z0-9_]*, see descriptor.TableName
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(map(_quoted, names))
+def _plain(table: Table) -> list[str]:
+    """The table's columns in which all is ASCII."""
+    length = pl.all().str.len_bytes() == pl.all().str.len_chars()
+    return [name for name, plain in table.frame.select(length.all()).row(0, named=True).items() if plain]

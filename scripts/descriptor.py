@@ -88,6 +88,13 @@ def _is_of_type(value: object, kind: str) -> bool:
     return kind in kinds and isinstance(value, kinds[kind])
 
 
+# What an `rdfType` says of a field that the build makes use of.
+OTHER_NAME = "http://www.w3.org/2004/02/skos/core#altLabel"  # another name of what the row's label names
+WEB_ADDRESS = "http://schema.org/url"  # where the row's matter is to be read
+LATITUDE = "http://www.w3.org/2003/01/geo/wgs84_pos#lat"
+LONGITUDE = "http://www.w3.org/2003/01/geo/wgs84_pos#long"
+
+
 class Field(Model):
     """A field of Table Schema, with the custom keys `unit`, `bad_example` and `codelist`."""
 
@@ -201,13 +208,36 @@ class Rule(Model):
         return self
 
 
+class About(Model):
+    """The columns of a table whose rows are each about a row of any other: that row's table and id.
+
+    `name` is the column that gives another name of that row, if one does.
+    """
+
+    table: str
+    row: str
+    name: str | None = None
+
+
 class Schema(Model):
-    """A Table Schema, with the custom keys `label`, `facets` and `rules`."""
+    """A Table Schema, with custom keys.
+
+    `domain` is the package's domain that the table belongs to. `label` are the columns that name a
+    row to a reader: where one is a key, the label of the row that it refers to stands for it. `when`
+    is the column of partial dates that says when the row's matter happened, or the columns of its
+    start and end; `where` and `country` are the foreign keys that say where. `about` is for rows
+    that are about any other row. `facets` and `rules` are explained at `site` and `Rule`.
+    """
 
     profile: Text | None = Key(None, alias="$schema")
     title: Text
     description: Text
-    label: str | None = None
+    domain: Text | None = None
+    label: Names = []
+    when: Annotated[Names, Key(max_length=2)] = []
+    where: str | None = None
+    country: str | None = None
+    about: About | None = None
     facets: list[str] = []
     fields: Annotated[list[Field], Key(min_length=1)]
     primaryKey: Names
@@ -222,6 +252,29 @@ class Schema(Model):
     def field(self, name: str) -> Field:
         """The field called `name`; KeyError where there is none."""
         return next(field for field in self.fields if field.name == name)
+
+    @property
+    def id(self) -> str | None:
+        """The column that alone is the primary key; None where the key has several."""
+        return self.primaryKey[0] if len(self.primaryKey) == 1 else None
+
+    @property
+    def targets(self) -> dict[str, Reference]:
+        """What each foreign key refers to, by its column."""
+        return {key.column: key.reference for key in self.foreignKeys}
+
+    @property
+    def label_column(self) -> str | None:
+        """The column that alone, and by itself, names a row."""
+        return self.label[0] if len(self.label) == 1 and self.label[0] not in self.targets else None
+
+
+class Domain(Model):
+    """A part of the subject, under which a reader finds tables."""
+
+    name: Annotated[str, Key(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    title: Text
+    description: Text
 
 
 class License(Model):
@@ -275,7 +328,7 @@ class Resource(Model):
 
 
 class Descriptor(Model):
-    """`datapackage.json`."""
+    """`datapackage.json`, with the custom key `domains`."""
 
     profile: Text | None = Key(None, alias="$schema")
     name: Annotated[str, Key(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -290,4 +343,5 @@ class Descriptor(Model):
     licenses: Annotated[list[License], Key(min_length=1)]
     contributors: list[Contributor] = []
     sources: list[Source] = []
+    domains: list[Domain] = []
     resources: Annotated[list[Resource], Key(min_length=1)]

@@ -8,13 +8,15 @@ import polars as pl
 from pydantic import ValidationError
 
 from . import jsonlines
-from .dates import derived_names
+from .dates import EDTF, derived_names
 from .descriptor import (
     POLARS_TYPES,
+    About,
     Constraints,
     Contributor,
     Descriptor,
     Dialect,
+    Domain,
     Field,
     ForeignKey,
     License,
@@ -28,7 +30,8 @@ from .descriptor import (
 from .problem import Broken, Problem, nearest
 
 DESCRIPTOR = "datapackage.json"
-RECORDS = "records"  # the view of all rows that have an id, see `database`
+RECORDS = "records"  # all rows that have an id, see `database`
+LINKS = "links"  # what refers to what, see `database`
 
 
 class Package:
@@ -78,7 +81,10 @@ def load(folder: Path) -> Package:
                 hint=hint,
             )
             for resource in descriptor.resources
-            for path, message, hint in _schema_problems(resource.name, schemas, first_declared)
+            for path, message, hint in (
+                *_schema_problems(resource.name, schemas, first_declared),
+                *_role_problems(resource.name, schemas, [domain.name for domain in descriptor.domains]),
+            )
         ]
     problems += _stray_files(folder, descriptor)
     if problems:
@@ -125,8 +131,8 @@ def _short(value: object) -> str | None:
 
 def _known_keys(model: type[Model]) -> list[str]:
     """The keys of the model and of the models inside it."""
-    models = {Descriptor: (Descriptor, Resource, License, Contributor, Source, Dialect)}.get(
-        model, (Schema, Field, Constraints, ForeignKey, Reference, Rule)
+    models = {Descriptor: (Descriptor, Resource, License, Contributor, Source, Dialect, Domain)}.get(
+        model, (Schema, Field, Constraints, ForeignKey, Reference, Rule, About)
     )
     return [field.alias or key for each in models for key, field in each.model_fields.items()]
 
@@ -141,11 +147,10 @@ def _path_problems(folder: Path, descriptor: Descriptor, text: str):
                 hint = "give a relative path below the package's folder"
                 message = f"{key} {path!r} leaves the package"
                 yield Problem(DESCRIPTOR, "unsafe-path", message, line=line, value=path, hint=hint)
-        if resource.name == RECORDS:
+        if resource.name in (RECORDS, LINKS):
             line = jsonlines.line_of(text, ("resources", index, "name"))
-            yield Problem(
-                DESCRIPTOR, "declaration", f"no table can be called {RECORDS!r}: the build makes that itself", line=line
-            )
+            message = f"no table can be called {resource.name!r}: the build makes that itself"
+            yield Problem(DESCRIPTOR, "declaration", message, line=line)
         for what in (resource.name, resource.path):
             if what in seen:
                 line = jsonlines.line_of(text, ("resources", index))
@@ -197,14 +202,9 @@ def _schema_problems(table: str, schemas: dict[str, Schema], first_declared: dic
             yield ("fields", index), f"the field {name!r} is declared twice", None
         if name in generated:
             yield ("fields", index), f"the build makes a column {name!r} itself, from {generated[name]!r}", None
-    for key, columns in (
-        ("primaryKey", schema.primaryKey),
-        ("facets", schema.facets),
-        ("label", [schema.label] if schema.label else []),
-    ):
-        for name in columns:
-            if name not in names:
-                yield (key,), f"{key} names {name!r}, which is no field of this table", _mean(name, names)
+    for key, name in _named_columns(schema):
+        if name not in names:
+            yield (key,), f"{key} names {name!r}, which is no field of this table", _mean(name, names)
     for name in schema.primaryKey:
         if name in names and not schema.field(name).constraints.required:
             hint = 'add "required": true to its constraints'
@@ -218,6 +218,52 @@ def _schema_problems(table: str, schemas: dict[str, Schema], first_declared: dic
         if schemas[first].field(field.name).meaning != field.meaning:
             hint = "columns of one name have one type, unit and constraints in every table"
             yield ("fields", index), f"the column {field.name!r} is declared otherwise in {first}", hint
+
+
+def _named_columns(schema: Schema):
+    """Each key of the schema that names columns, with each column that it names."""
+    about = [schema.about.table, schema.about.row, schema.about.name] if schema.about else []
+    for key, columns in (
+        ("primaryKey", schema.primaryKey),
+        ("facets", schema.facets),
+        ("label", schema.label),
+        ("when", schema.when),
+        ("where", [schema.where]),
+        ("country", [schema.country]),
+        ("about", about),
+    ):
+        yield from ((key, name) for name in columns if name is not None)
+
+
+def _role_problems(table: str, schemas: dict[str, Schema], domains: list[str]):
+    """What is wrong in the parts that a schema gives its columns for a reader: (JSON path, message, hint)."""
+    schema = schemas[table]
+    if schema.domain and schema.domain not in domains:
+        hint = _mean(schema.domain, domains) or f"domains: {', '.join(domains)}"
+        yield ("domain",), f"{DESCRIPTOR} declares no domain {schema.domain!r}", hint
+    for name in schema.when:
+        if name in schema.names and not schema.field(name).partial_date:
+            yield ("when",), f"when names {name!r}, which holds no partial dates", f'give it "rdfType": "{EDTF}"'
+    for key, name in (("where", schema.where), ("country", schema.country)):
+        if name in schema.names and name not in schema.targets:
+            yield (key,), f"{key} names {name!r}, which is no foreign key", None
+        elif name in schema.targets:
+            first = next(each for each in schemas.values() if getattr(each, key) in each.targets)
+            other = first.targets[getattr(first, key)].resource
+            if schema.targets[name].resource != other:
+                yield (key,), f"{key} refers to {schema.targets[name].resource}, in other tables to {other}", None
+    if circle := _label_circle(table, schemas, ()):
+        yield ("label",), f"the labels go in a circle: {' → '.join(circle)}", "leave one of these keys out of its label"
+
+
+def _label_circle(table: str, schemas: dict[str, Schema], way: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The tables through which the label of `table` comes back to itself, if it does."""
+    if table in way:
+        return (*way, table) if way[0] == table else None
+    schema = schemas.get(table)
+    keys = [column for column in schema.label if column in schema.targets] if schema else []
+    circles = (_label_circle(schema.targets[column].resource, schemas, (*way, table)) for column in keys)
+    return next(filter(None, circles), None)
 
 
 def _mean(name: str, names: list[str]) -> str | None:

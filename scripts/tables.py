@@ -57,7 +57,7 @@ class Table:
     @cached_property
     def keys_by_text(self) -> dict[str, str]:
         """The first column of each row's key, by that key and by the row's label."""
-        key, label = self.schema.primaryKey[0], self.schema.label
+        key, label = self.schema.primaryKey[0], self.schema.label_column
         frame = self.frame.head(20_000)  # what is used for a hint is not worth a long wait
         texts = (
             {text: each for text, each in frame.select(label, key).iter_rows() if text}

@@ -29,11 +29,24 @@ def cleaned(text: str) -> str:
 
 
 def spaced(text: str) -> str:
-    """The text with a space round every Han character, so that full-text search sees each as a word.
+    """The text as full-text search reads it: a space round every Han character, and each in its simplified form.
 
-    SQLite's unicode61 tokenizer takes a run of Han characters as one word and finds no part of it.
+    SQLite's unicode61 tokenizer takes a run of Han characters as one word and finds no part of it; and
+    whoever searches in one script means the other too.
     """
-    return " ".join(_HAN.sub(r" \1 ", text).split())
+    return " ".join(_HAN.sub(r" \1 ", simplified(text)).split())
+
+
+def simplified(text: str) -> str:
+    """The text with each traditional character in its simplified form, of the same length."""
+    return text if text.isascii() else text.translate(_simplified_forms())
+
+
+@cache
+def _simplified_forms() -> dict[int, str]:
+    """The simplified form of every traditional character, the first that OpenCC gives."""
+    pairs = (line.split("\t") for line in _characters("TSCharacters.txt"))
+    return {ord(one): others.split()[0] for one, others in pairs if len(one) == 1 and len(others.split()[0]) == 1}
 
 
 def han_script(text: str | None) -> str | None:
@@ -53,6 +66,10 @@ def han_script(text: str | None) -> str | None:
 @cache
 def _telling_characters() -> tuple[frozenset[str], frozenset[str]]:
     """The characters that are simplified alone, and those that are traditional alone."""
-    tables = (resources.files("opencc") / "dictionary" / name for name in ("STCharacters.txt", "TSCharacters.txt"))
-    pairs = ([line.split("\t") for line in table.read_text("utf-8").splitlines()] for table in tables)
+    tables = ("STCharacters.txt", "TSCharacters.txt")
+    pairs = ([line.split("\t") for line in _characters(table)] for table in tables)
     return tuple(frozenset(one for one, others in table if one not in others.split()) for table in pairs)
+
+
+def _characters(table: str) -> list[str]:
+    return (resources.files("opencc") / "dictionary" / table).read_text("utf-8").splitlines()

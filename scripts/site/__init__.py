@@ -1,0 +1,90 @@
+"""Serve the built database with Datasette; all that it shows of the data comes from the declaration.
+
+`metadata` makes Datasette's own metadata, `content` what every page may show of the package, `search`,
+`rows` and `pictures` what stands on a page; `plugins/` hooks them into Datasette, and `templates/` and
+`static/` are what a reader sees. Nothing is fetched from anywhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket as sockets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+from datasette.app import Datasette
+
+from ..package import Package
+from ..problem import Broken, Problem
+from .content import Content
+from .metadata import metadata, settings
+
+HOST = "127.0.0.1"
+_HERE = Path(__file__).parent
+
+
+def listen(port: int, host: str = HOST) -> sockets.socket:
+    """A socket that listens on `port` of `host`, any free one for 0. Raises `Broken` where it is taken."""
+    socket = sockets.socket(sockets.AF_INET, sockets.SOCK_STREAM)
+    socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+    try:
+        socket.bind((host, port))
+        socket.listen()
+    except OSError as error:
+        socket.close()
+        hint = f"end the program that uses it, or take another port: prc-reach serve --port {port + 1}"
+        raise Broken(
+            [Problem(f"{host}:{port}", "port", f"cannot listen on port {port}: {error.strerror}", hint=hint)]
+        ) from None
+    return socket
+
+
+def serve(
+    package: Package, database: Path, downloads: Path | None, socket: sockets.socket, ready: Callable[[str], None]
+) -> None:
+    """Serve `database` on `socket` until interrupted; `ready` is called with the address.
+
+    `downloads` is the folder of an export, whose files are offered; None where there is none.
+    """
+    datasette = site(package, database, downloads)
+    host, port = socket.getsockname()
+    ready(f"http://{host}:{port}/")
+    # Behind a reverse proxy the address that readers see comes from it, so that links are right.
+    config = uvicorn.Config(datasette.app(), log_level="warning", access_log=False, proxy_headers=True)
+    with suppress(KeyboardInterrupt):  # the way to end it
+        asyncio.run(uvicorn.Server(config).serve(sockets=[socket]))
+
+
+def site(package: Package, database: Path, downloads: Path | None = None) -> Datasette:
+    """Datasette over the immutable `database`, with pages, metadata and plugins of our own."""
+    own = settings(package.folder)
+    return Site(
+        Content(package, database, downloads, own),
+        immutables=[str(database)],
+        metadata=metadata(package, database.stem),
+        plugins_dir=str(_HERE / "plugins"),
+        template_dir=str(_HERE / "templates"),
+        static_mounts=[("static", str(_HERE / "static"))],
+        settings=own.get("settings", {}),
+        cors=True,  # open data: a notebook on another site may read it
+    )
+
+
+class Site(Datasette):
+    """Datasette with the `content` that our plugins and templates show."""
+
+    def __init__(self, content: Content, **settings):
+        self.content = content
+        super().__init__([], **settings)
+
+    async def permission_allowed(self, actor, action, resource=None, default=False) -> bool:
+        """Everybody may see and query the published database, and nobody may do anything else.
+
+        Datasette's own answer copies all metadata and asks SQLite for every table that a page lists,
+        which takes seconds for as many tables as ours.
+        """
+        database = resource[0] if isinstance(resource, tuple) else resource
+        reads = action.startswith("view-") or (action == "execute-sql" and self.setting("default_allow_sql"))
+        return reads and database in (None, self.content.database)

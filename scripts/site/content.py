@@ -1,0 +1,256 @@
+"""What every page may show of the package: its parts, questions, versions, downloads, and how to cite it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlencode
+
+from datasette.utils import tilde_encode
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from ..labels import READABLE, readable
+from ..package import Package
+from ..records import PROVENANCE
+
+CHANGES, MANUAL = "CHANGELOG.md", "CODEBOOK.md"
+_VERSION = re.compile(r"^## +(?P<title>(?P<version>[0-9][^\s(]*).*)$", re.MULTILINE)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class TableCard:
+    """A table as the home page shows it; `page` is the path of its readable view, where it has one."""
+
+    name: str
+    title: str
+    description: str
+    rows: int
+    page: str
+    links: bool
+
+
+@dataclass(frozen=True)
+class DomainCard:
+    """A part of the subject with its tables."""
+
+    name: str
+    title: str
+    description: str
+    tables: list[TableCard]
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows for table in self.tables)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A canned query of `metadata.yml`; `page` is its path, with the declared example filled in."""
+
+    name: str
+    title: str
+    description: str
+    page: str
+    pictured: bool
+
+
+@dataclass(frozen=True)
+class Version:
+    """A section of the changelog; `date` is ISO 8601, empty where the heading has none."""
+
+    version: str
+    title: str
+    date: str
+    text: Markup
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of the export, by its path in it; `size` is in bytes."""
+
+    path: str
+    size: int
+    sha256: str
+
+    @property
+    def folder(self) -> str:
+        """The folder of the export that it is in, empty for the export's own."""
+        return self.path.rpartition("/")[0]
+
+
+class Content:
+    """The package for a reader. Made once when the site starts; the database does not change under it."""
+
+    def __init__(self, package: Package, database: Path, downloads: Path | None, settings: dict):
+        self.package, self.settings, self.folder = package, settings, downloads
+        self.descriptor = package.descriptor
+        self.database = database.stem
+        self.fingerprint = _fingerprint(database, package.folder / "metadata.yml")
+        self.rows: dict[str, int] = {}  # by table, counted when the site starts
+
+    @property
+    def title(self) -> str:
+        return self.descriptor.title
+
+    @property
+    def year(self) -> str:
+        """The year of this version, empty where the descriptor has no date."""
+        return (self.descriptor.created or "")[:4]
+
+    @property
+    def citation(self) -> str:
+        """How to cite the package."""
+        authors = ", ".join(each.title for each in self.descriptor.contributors if each.title) or self.title
+        year = f" ({self.year})" if self.year else ""
+        return f"{authors}{year}. {self.title}, version {self.descriptor.version}. Open data, {self.licence}."
+
+    @property
+    def licence(self) -> str:
+        first = self.descriptor.licenses[0]
+        return first.name or first.title or first.path
+
+    def table_page(self, name: str) -> str:
+        """The path at which a reader meets the table."""
+        return f"/{self.database}/{name}{READABLE if readable(self.package, name) else ''}"
+
+    def row_page(self, table: str, *key: str) -> str:
+        """The path of a row's page."""
+        return f"/{self.database}/{table}/{','.join(tilde_encode(str(part)) for part in key)}"
+
+    @cached_property
+    def domains(self) -> list[DomainCard]:
+        """The declared domains that have tables, and one for what has no domain."""
+        known = [(domain.name, domain.title, domain.description) for domain in self.descriptor.domains]
+        cards = []
+        for name, title, description in [*known, (None, "Other tables", "")]:
+            tables = [self._card(table) for table, schema in self.package.schemas.items() if schema.domain == name]
+            if tables:
+                cards.append(
+                    DomainCard(name or "other", title, description, sorted(tables, key=lambda card: card.links))
+                )
+        return cards
+
+    def _card(self, name: str) -> TableCard:
+        schema = self.package.schemas[name]
+        own = [each for each in schema.names if each not in (*PROVENANCE, "note", *schema.primaryKey)]
+        keys = [each for each in own if each in schema.targets]
+        # A table that only ties two others together stays out of a reader's way.
+        links = schema.id is None or (len(keys) > 1 and len(own) - len(keys) < 2)
+        return TableCard(name, schema.title, schema.description, self.rows.get(name, 0), self.table_page(name), links)
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """The canned queries, in the order of `metadata.yml`."""
+        found = []
+        for name, query in self.queries.items():
+            page = f"/{self.database}/{name}"
+            if query.get("params"):
+                page += "?" + urlencode({each: query.get("example", {}).get(each, "") for each in query["params"]})
+            found.append(Question(name, query.get("title", name), query.get("description", ""), page, "chart" in query))
+        return found
+
+    @cached_property
+    def queries(self) -> dict[str, dict]:
+        """The canned queries as declared."""
+        databases = self.settings.get("databases") or {}
+        return (databases.get(self.descriptor.name) or {}).get("queries") or {}
+
+    @cached_property
+    def versions(self) -> list[Version]:
+        """The sections of the changelog, the newest first, as the file has them."""
+        return list(_versions(self.text(CHANGES)))
+
+    def text(self, name: str) -> str:
+        """A text file of the package; empty where there is none."""
+        path = self.package.folder / name
+        return path.read_text("utf-8") if path.is_file() else ""
+
+    @cached_property
+    def downloads(self) -> list[Download]:
+        """The files of the export, those that hold the whole package first; empty where there was no export."""
+        if self.folder is None:
+            return []
+        sums = (self.folder / "SHA256SUMS").read_text("utf-8").splitlines()
+        pairs = [(line[66:], line[:64]) for line in sums]
+        files = [Download(path, (self.folder / path).stat().st_size, digest) for path, digest in pairs]
+        return sorted(
+            files, key=lambda file: ("/" in file.path, not file.path.startswith(self.descriptor.name), file.path)
+        )
+
+    def dataset(self, base: str) -> Markup:
+        """The package as schema.org's Dataset in JSON-LD, for search engines; `base` is the site's address."""
+        declared = self.descriptor
+        kinds = {"zip": "application/zip", "db": "application/vnd.sqlite3", "json": "application/json", "csv": "text/csv",
+                 "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "parquet": "application/vnd.apache.parquet"}  # fmt: skip
+        files = [
+            {
+                "@type": "DataDownload",
+                "name": file.path,
+                "contentUrl": f"{base}/downloads/{file.path}",
+                "encodingFormat": kinds[file.path.rsplit(".", 1)[-1]],
+                "contentSize": f"{file.size} B",
+                "sha256": file.sha256,
+            }
+            for file in self.downloads
+            if file.path.rsplit(".", 1)[-1] in kinds
+        ]
+        told = {
+            "@context": "https://schema.org/",
+            "@type": "Dataset",
+            "name": declared.title,
+            "description": declared.description,
+            "url": f"{base}/",
+            "version": declared.version,
+            "license": declared.licenses[0].path,
+            "keywords": declared.keywords,
+            "isAccessibleForFree": True,
+            "datePublished": (declared.created or "")[:10] or None,
+            "creator": [{"@type": "Organization", "name": each.title} for each in declared.contributors if each.title],
+            "isBasedOn": [each.title for each in declared.sources if each.title],
+            "distribution": files,
+        }
+        text = json.dumps({key: value for key, value in told.items() if value}, ensure_ascii=False)
+        return Markup(text.replace("<", "\\u003c"))
+
+
+_ENDINGS = {"_min": ", at least", "_max": ", at most", "_zh": ", Chinese", "_pct": ", per cent", "_id": ""}
+
+
+def plain(name: str) -> str:
+    """A column's name in plain words: `seat_place_id` is a seat place, `name_zh` a name, Chinese."""
+    ending = next((each for each in _ENDINGS if name.endswith(each)), "")
+    words = name.removesuffix(ending).replace("_", " ").strip() + _ENDINGS.get(ending, "")
+    return words[:1].upper() + words[1:]
+
+
+def rendered(text: str) -> Markup:
+    """Markdown as HTML; HTML in it stays text."""
+    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+
+
+def _versions(text: str) -> Iterator[Version]:
+    heads = list(_VERSION.finditer(text))
+    for head, following in zip(heads, [*heads[1:], None]):
+        body = text[head.end() : following.start() if following else len(text)]
+        date = _DATE.search(head["title"])
+        yield Version(head["version"], head["title"], date[0] if date else "", rendered(body))
+
+
+def _fingerprint(*files: Path) -> str:
+    """What the site shows, in short: a hash of the data and of every file that makes a page of it."""
+    total = hashlib.sha256()
+    for path in (
+        *files,
+        *sorted(path for path in _HERE.rglob("*") if path.suffix in (".py", ".html", ".css", ".js", ".svg")),
+    ):
+        if path.is_file():
+            total.update(path.read_bytes())
+    return total.hexdigest()[:16]

@@ -1,0 +1,194 @@
+"""Datasette plugin: the pages of our own, and what the templates of Datasette's pages need."""
+
+from datasette import Response, hookimpl
+from datasette.utils.asgi import AsgiFileDownload, NotFound
+
+from scripts.labels import READABLE
+from scripts.records import CERTAINTY
+from scripts.site import pictures
+from scripts.site.content import MANUAL, plain, rendered
+from scripts.site.rows import Rows
+from scripts.site.search import PAGE, search
+
+_KINDS = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+}
+
+
+@hookimpl
+def startup(datasette):
+    async def count():
+        """Count each table once; Datasette does the same for an immutable database, for itself."""
+        content = datasette.content
+        for name in content.package.schemas:
+            counted = await datasette.get_database(content.database).execute(f'SELECT count(*) FROM "{name}"')
+            content.rows[name] = counted.single_value()
+
+    return count
+
+
+@hookimpl
+def prepare_jinja2_environment(env, datasette):
+    """What every template may use, that of an error too, which gets no other variables."""
+    env.globals |= {
+        "content": datasette.content,
+        "plain": plain,
+        "readable_suffix": READABLE,
+        "chart_width": pictures.WIDTH,
+    }
+
+
+@hookimpl
+def extra_template_vars(datasette, request, view_name):
+    content = datasette.content
+    database = datasette.get_database(content.database)
+    rows = Rows(database, content)
+
+    async def linked(table: str, shown: list) -> list[dict]:
+        name = table.removesuffix(READABLE)
+        if name not in content.package.schemas:
+            return [{} for _ in shown]
+        return await rows.links(name, [{cell["column"]: cell["raw"] for cell in row} for row in shown])
+
+    async def query_charts(name: str, values: dict) -> list[pictures.Chart]:
+        query = content.queries.get(name) or {}
+        if "chart" not in query:
+            return []
+        answer = await database.execute(query["sql"], values)
+        return pictures.charts((dict(zip(answer.columns, row)) for row in answer.rows), query["chart"])
+
+    async def choices(name: str) -> dict[str, list[str]]:
+        """What a reader may put in for each parameter of the question, as its `choices` find."""
+        declared = (content.queries.get(name) or {}).get("choices") or {}
+        return {key: [str(value) for (value,) in (await database.execute(sql)).rows] for key, sql in declared.items()}
+
+    return {
+        "base": _base(datasette, request),
+        "linked": linked,
+        "query_charts": query_charts,
+        "choices": choices,
+        "row_page": rows.page,
+    }
+
+
+@hookimpl
+def register_routes():
+    return [
+        (r"^/$", _home),
+        (r"^/search$", _search),
+        (r"^/map$", _map),
+        (r"^/about$", _about),
+        (r"^/manual$", _manual),
+        (r"^/dictionary$", _dictionary),
+        (r"^/downloads$", _downloads),
+        (r"^/downloads/(?P<path>.+)$", _download),
+        (r"^/changes\.atom$", _feed),
+        (r"^/sitemap\.xml$", _sitemap),
+        (r"^/robots\.txt$", _robots),
+    ]
+
+
+def _base(datasette, request) -> str:
+    """The address at which readers reach the site, without a slash at its end."""
+    declared = datasette.content.descriptor.homepage
+    return (declared or datasette.absolute_url(request, "/") if request else declared or "").rstrip("/")
+
+
+async def _page(datasette, request, template: str, **values) -> Response:
+    return Response.html(await datasette.render_template(template, values, request=request))
+
+
+async def _home(datasette, request):
+    return await _page(datasette, request, "index.html")
+
+
+async def _search(datasette, request):
+    content = datasette.content
+    query, table = request.args.get("q", "").strip()[:200], request.args.get("in", "")
+    page = (
+        max(1, int(number))
+        if (number := request.args.get("page", "1")).isascii() and number.isdigit() and len(number) < 6
+        else 1
+    )
+    # A row that is another row's name is not shown by itself: that row is found by it.
+    names = tuple(name for name, schema in content.package.schemas.items() if schema.about and schema.about.name)
+    found = await search(datasette.get_database(content.database), query, table, page, names)
+    pages = -(-found.total // PAGE)
+    return await _page(
+        datasette, request, "search.html", query=query, table=table, found=found, page=page, pages=pages,
+        titles={name: schema.title for name, schema in content.package.schemas.items()},
+    )  # fmt: skip
+
+
+async def _map(datasette, request):
+    content = datasette.content
+    views = content.settings.get("map") or [
+        {"name": "world", "title": "World", "west": -180, "south": -60, "east": 180, "north": 85}
+    ]
+    view = next((each for each in views if each["name"] == request.args.get("view")), views[0])
+    found = await pictures.places(datasette.get_database(content.database), content)
+    return await _page(
+        datasette, request, "map.html", views=views, view=view, places=found, markers=pictures.markers(found, view)
+    )
+
+
+async def _about(datasette, request):
+    content = datasette.content
+    levels = next(
+        (
+            schema.targets[CERTAINTY].resource
+            for schema in content.package.schemas.values()
+            if CERTAINTY in schema.targets
+        ),
+        "",
+    )
+    sql = "SELECT row_id, label, words FROM records WHERE table_name = ? ORDER BY rowid"
+    found = await datasette.get_database(content.database).execute(sql, [levels])
+    return await _page(datasette, request, "about.html", levels=found.rows, levels_table=levels)
+
+
+async def _manual(datasette, request):
+    return await _page(datasette, request, "manual.html", manual=rendered(datasette.content.text(MANUAL)))
+
+
+async def _dictionary(datasette, request):
+    return await _page(datasette, request, "dictionary.html", schemas=datasette.content.package.schemas)
+
+
+async def _downloads(datasette, request):
+    return await _page(datasette, request, "downloads.html")
+
+
+async def _download(datasette, request):
+    content, path = datasette.content, request.url_vars["path"]
+    if path not in {file.path for file in content.downloads}:
+        raise NotFound("There is no such download")
+    ending = path.rsplit(".", 1)[-1]
+    return AsgiFileDownload(
+        str(content.folder / path), path.rsplit("/", 1)[-1], content_type=_KINDS.get(ending, "application/octet-stream")
+    )
+
+
+async def _feed(datasette, request):
+    text = await datasette.render_template("changes.atom", {}, request=request)
+    return Response(text, content_type="application/atom+xml; charset=utf-8")
+
+
+async def _sitemap(datasette, request):
+    """Every page that a search engine should know: our own, the questions, each table and each row."""
+    content = datasette.content
+    paths = ["/", "/about", "/manual", "/dictionary", "/downloads", "/map", f"/{content.database}"]
+    paths += [question.page for question in content.questions]
+    paths += [card.page for domain in content.domains for card in domain.tables]
+    found = await datasette.get_database(content.database).execute(
+        "SELECT table_name, row_id FROM records ORDER BY rowid"
+    )
+    paths += [content.row_page(table, row_id) for table, row_id in found.rows]
+    text = await datasette.render_template("sitemap.xml", {"paths": paths}, request=request)
+    return Response(text, content_type="application/xml; charset=utf-8")
+
+
+async def _robots(datasette, request):
+    return Response.text(f"User-agent: *\nAllow: /\nSitemap: {_base(datasette, request)}/sitemap.xml\n")

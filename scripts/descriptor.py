@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import string
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 import polars as pl
@@ -58,7 +58,18 @@ def _check_pattern(pattern: str) -> str:
     return pattern
 
 
+def _check_moment(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(f"{text!r} is no date with time and zone (RFC 3339); write it like 2026-11-26T00:00:00Z")
+    return text
+
+
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
+Moment = Annotated[str, AfterValidator(_check_moment)]
 
 
 class Model(BaseModel):
@@ -245,6 +256,16 @@ class Contributor(Model):
     organization: Text | None = None
     roles: list[Text] = []
 
+    @property
+    def name(self) -> str | None:
+        """How the contributor is called: the title, else the person's names, else the organization."""
+        return self.title or " ".join(filter(None, [self.givenName, self.familyName])) or self.organization
+
+    @property
+    def person(self) -> bool:
+        """Whether it is a person, as far as the descriptor says: one with a family name."""
+        return self.familyName is not None
+
 
 class Source(Model):
     title: Text | None = None
@@ -283,7 +304,7 @@ class Descriptor(Model):
     title: Text
     description: Text
     version: Text
-    created: Text | None = None
+    created: Moment | None = None
     homepage: Text | None = None
     image: Text | None = None
     keywords: list[Text] = []
@@ -291,3 +312,14 @@ class Descriptor(Model):
     contributors: list[Contributor] = []
     sources: list[Source] = []
     resources: Annotated[list[Resource], Key(min_length=1)]
+
+    @property
+    def creators(self) -> list[Contributor]:
+        """Who made the package: the contributors with that role, or all where none has it."""
+        named = [contributor for contributor in self.contributors if contributor.name]
+        return [each for each in named if "creator" in each.roles] or named
+
+    @property
+    def moment(self) -> datetime | None:
+        """When the package was created, in UTC; None where the descriptor does not say."""
+        return datetime.fromisoformat(self.created).astimezone(UTC) if self.created else None

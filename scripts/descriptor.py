@@ -281,7 +281,10 @@ class Dialect(Model):
 
 
 class Resource(Model):
-    """A table of the package: where its rows and its schema are."""
+    """A table of the package: where its rows and its schema are.
+
+    An exported package also tells how large its file is, its hash and its rows; frictionless checks them.
+    """
 
     name: TableName
     type: Literal["table"] = "table"
@@ -292,6 +295,9 @@ class Resource(Model):
     format: Literal["csv"] | None = None
     mediatype: Literal["text/csv"] | None = None
     encoding: Literal["utf-8"] | None = None
+    bytes: int | None = None
+    hash: Text | None = None
+    rows: int | None = None
     dialect: Dialect = Dialect()
 
 

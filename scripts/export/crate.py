@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 
 from ..descriptor import Contributor, License, Source
 from ..package import Package
-from . import citation
 
 NAME = "ro-crate-metadata.json"
 _MEDIA_TYPES = {
@@ -42,7 +41,6 @@ def metadata(package: Package, files: Mapping[str, tuple[int | None, str]]) -> d
         "license": _references(licences),
         "author": _references(authors),
         "publisher": _references(authors),
-        "creditText": citation.text(declared),
         "keywords": declared.keywords,
         "url": declared.homepage,
         "isBasedOn": _references(sources),

@@ -85,7 +85,9 @@ def metadata(package: Package, files: Mapping[str, tuple[int, str]]) -> dict:
         "keywords": declared.keywords,
         "citeAs": citation.text(declared),
         "distribution": [_file(resource.path, *files[resource.path]) for resource in declared.resources],
-        "recordSet": [_record_set(package, name, schema) for name, schema in package.schemas.items()],
+        "recordSet": [
+            _record_set(name, schema, package.resources[name].path) for name, schema in package.schemas.items()
+        ],
     }
     return {key: value for key, value in content.items() if value}
 
@@ -102,31 +104,31 @@ def _file(path: str, size: int, sha256: str) -> dict:
     }
 
 
-def _record_set(package: Package, name: str, schema: Schema) -> dict:
-    targets = {key.column: key.reference for key in schema.foreignKeys}
+def _record_set(name: str, schema: Schema, path: str) -> dict:
+    targets = {key.column: key.reference.resource for key in schema.foreignKeys}
     keys = [{"@id": f"{name}/{column}"} for column in schema.primaryKey]
-    fields = []
-    for field in schema.fields:
-        content = _field(name, field, package.resources[name].path)
-        if target := targets.get(field.name):
-            content["references"] = {"field": {"@id": f"{target.resource}/{target.fields[0]}"}}
-        fields.append(content)
     return {
         "@type": "cr:RecordSet",
         "@id": name,
         "name": name,
         "description": f"{schema.title}. {schema.description}",
         "key": keys if len(keys) > 1 else keys[0],
-        "field": fields,
+        "field": [_field(name, field, path, targets.get(field.name)) for field in schema.fields],
     }
 
 
-def _field(table: str, field: Field, path: str) -> dict:
+def _field(table: str, field: Field, path: str, target: str | None) -> dict:
+    """A column. What it refers to is told in words only.
+
+    The standard has `references` for it, but mlcroissant (1.1) makes of it an inner join that drops and
+    repeats rows, and fails on a table that refers to itself: the rows themselves matter more.
+    """
+    more = [f"Unit: {field.unit}." if field.unit else "", f"Key of a row of {target}." if target else ""]
     return {
         "@type": "cr:Field",
         "@id": f"{table}/{field.name}",
         "name": field.name,
-        "description": field.description + (f" Unit: {field.unit}." if field.unit else ""),
+        "description": " ".join(filter(None, [field.description, *more])),
         "dataType": ["sc:Text", field.rdfType] if field.rdfType else _TYPES[field.type],
         "source": {"fileObject": {"@id": path}, "extract": {"column": field.name}},
     }

@@ -169,15 +169,17 @@ def export(output: Destination = None, package: Folder = Path(".")) -> None:
     As a Data Package with its zip file, SQLite, Excel and Parquet, with the metadata for citation,
     Zenodo, Croissant and RO-Crate. The folder before stays untouched until the new one is whole.
     """
+    from . import export as exporting
+    from .package import load
+
     with _told(Format.text):
+        exporting.refuse_foreign(load(package), package / (output or "dist"))  # told before the long work
         report, tables, loaded = _checked(package)
         typer.echo(render.summary(report), err=True)
         if report.problems:
             _show(report.problems, Format.text)
             typer.echo("nothing was exported", err=True)
             raise typer.Exit(PROBLEMS)
-        from . import export as exporting
-
         with _progress("exporting", exporting.STEPS * len(tables)) as done:
             path = loaded.folder / (output or "dist")
             files = exporting.export(loaded, tables, path, done)

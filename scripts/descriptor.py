@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import string
 from datetime import UTC, date, datetime
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 import polars as pl
@@ -69,6 +70,9 @@ def _check_moment(text: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
+FilePath = Annotated[
+    str, Key(min_length=1), AfterValidator(lambda path: str(PurePosixPath(path)))
+]  # one way to write it
 Moment = Annotated[str, AfterValidator(_check_moment)]
 
 
@@ -288,8 +292,8 @@ class Resource(Model):
 
     name: TableName
     type: Literal["table"] = "table"
-    path: Text
-    schema_path: Text = Key(alias="schema")
+    path: FilePath
+    schema_path: FilePath = Key(alias="schema")
     title: Text | None = None
     description: Text | None = None
     format: Literal["csv"] | None = None

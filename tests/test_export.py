@@ -449,7 +449,7 @@ def test_a_folder_that_is_no_earlier_export_is_refused(built, tmp_path, case):
 def test_a_killed_export_leaves_the_old_one_and_the_next_cleans_up(built):
     old = (built / "dist/SHA256SUMS").read_bytes()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    for delay in (0, 0.15, 0.4):
+    for delay in (0, 0.05, 0.2):
         process = subprocess.Popen([sys.executable, "-c", UNCHECKED], cwd=built, env=environment)
         while process.poll() is None and not list(built.glob(f".dist.{process.pid}.partial")):
             time.sleep(0.001)
@@ -516,6 +516,13 @@ def test_a_date_that_is_none_is_told(package, date):
     path.write_text(path.read_text("utf-8").replace("2026-11-26T00:00:00Z", date), "utf-8")
     result = run("export", folder=package)
     assert result.returncode == 2 and "write it like 2026-11-26T00:00:00Z" in result.stdout, result
+
+
+def test_a_path_may_be_written_with_a_dot(package):
+    path = package / "datapackage.json"
+    path.write_text(path.read_text("utf-8").replace('"tables/places.csv"', '"./tables//places.csv"'), "utf-8")
+    export_unchecked(package)
+    assert whole(package / "dist") and (package / "dist/tables/places.csv").is_file()
 
 
 def test_the_date_is_told_in_utc(declared):

@@ -40,8 +40,8 @@ def export(
     was, where it is no earlier export of this package, cannot be written, or Excel cannot hold a table.
     """
     output = output.resolve()
+    refuse_foreign(package, output)
     try:
-        _refuse_foreign(package, output)
         book = workbook.book(package, tables, _reading(package.folder), done)
         with replacing_folder(output) as folder:
             _write(package, tables, folder, book, done)
@@ -49,6 +49,21 @@ def export(
         hint = "the old export, if there was one, is untouched"
         raise Broken([Problem(str(output), "output", f"cannot be written: {error.strerror}", hint=hint)]) from None
     return {name: (output / name).stat().st_size for name in _files(output)}
+
+
+def refuse_foreign(package: Package, output: Path) -> None:
+    """Raise `Broken` where replacing `output` would delete what no export has written."""
+    output = output.resolve()
+    hint = "give another folder, or remove this one yourself"
+    reason = None
+    if package.folder.resolve().is_relative_to(output):
+        reason = "holds the package itself"
+    elif output.exists() and not output.is_dir():
+        reason = "is not a folder"
+    elif output.is_dir() and (strange := set(_files(output)) - _earlier(package, output)):
+        reason = f"holds {min(strange)}, which no export of this package has written"
+    if reason:
+        raise Broken([Problem(str(output), "output", f"{reason}; it was not replaced", hint=hint)])
 
 
 def _write(package: Package, tables: dict[str, Table], folder: Path, book: bytes, done: Callable[[str], None]) -> None:
@@ -92,7 +107,7 @@ def _descriptor(package: Package, tables: dict[str, Table], contents: dict[str, 
     """The package's descriptor, and for each resource what its file is and how large."""
     content = json.loads((package.folder / DESCRIPTOR).read_text("utf-8"))
     for resource in content["resources"]:
-        data = contents[resource["path"]]
+        data = contents[package.resources[resource["name"]].path]
         resource |= {
             "format": "csv",
             "mediatype": "text/csv",
@@ -148,20 +163,6 @@ def _files(folder: Path) -> list[str]:
 
 def _json(content: dict) -> bytes:
     return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _refuse_foreign(package: Package, output: Path) -> None:
-    """Raise `Broken` where replacing `output` would delete what no export has written."""
-    hint = "give another folder, or remove this one yourself"
-    reason = None
-    if package.folder.resolve().is_relative_to(output):
-        reason = "holds the package itself"
-    elif output.exists() and not output.is_dir():
-        reason = "is not a folder"
-    elif output.is_dir() and (strange := set(_files(output)) - _earlier(package, output)):
-        reason = f"holds {min(strange)}, which no export of this package has written"
-    if reason:
-        raise Broken([Problem(str(output), "output", f"{reason}; it was not replaced", hint=hint)])
 
 
 def _earlier(package: Package, output: Path) -> set[str]:

@@ -66,7 +66,8 @@ def book(
         workbook.text(_README, _about(package, reading))
         for name, (columns, rows) in grids.items():
             workbook.table(name, columns, rows)
-            done(name)
+            if name in tables:
+                done(name)
     return out.getvalue()
 
 

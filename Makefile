@@ -3,18 +3,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve check fmt build test bench lint lock clean help
+.PHONY: serve check fmt build export test bench lint lock clean help
 help:
 	@echo "make serve  check and build the package, serve it on http://127.0.0.1:8001"
 	@echo "make test   run all tests"
-	@echo "make check | fmt | build   what prc-reach does by these names"
+	@echo "make check | fmt | build | export   what prc-reach does by these names"
 	@echo "make bench  measure speed against other tools (minutes)"
 	@echo "make lint | lock | clean   for maintainers"
 
-serve check fmt build: .venv/core
+serve check fmt build export: .venv/core
 	@$(BIN)/prc-reach $@
 
-test: .venv/test
+test: .venv/test .readers/ready
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest
 
@@ -41,12 +41,19 @@ bench: .venv/core .bench/ready
 	@.bench/bin/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements/bench.txt
 	@touch $@
 
+# What the tests read and validate the exports with.
+.readers/ready: requirements/readers.txt
+	@test -x .readers/bin/python || { echo "making the environment in .readers (a minute or two, once)"; $(PYTHON) -m venv .readers; }
+	@.readers/bin/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements/readers.txt
+	@touch $@
+
 # Resolve the newest versions that pyproject.toml allows, for every platform and Python from 3.11.
 UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
 lock:
 	$(UV) pyproject.toml requirements/build.in -o requirements/core.txt
 	$(UV) pyproject.toml requirements/build.in --extra test -o requirements/test.txt
 	$(UV) requirements/bench.in -o requirements/bench.txt
+	$(UV) requirements/readers.in -o requirements/readers.txt
 
 clean:
-	rm -rf .venv .bench build .pytest_cache .ruff_cache
+	rm -rf .venv .bench .readers build dist .pytest_cache .ruff_cache

@@ -1,8 +1,9 @@
-"""Replace a file at once: whoever reads it sees the old one or the new one, never a half."""
+"""Replace a file or a folder at once: whoever reads it sees the old one or the new one, never a half."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,17 +21,61 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        with open(partial, "rb") as whole:
-            os.fsync(whole.fileno())
+        _keep(partial)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside `path` to write to, which takes its place when the block ends well.
+
+    What is at `path` is whole at every moment, the old folder or the new one. No system swaps two
+    folders by a portable call, so there is a moment between two renames in which there is none. Who is
+    killed in that moment leaves the old one beside, and the next call puts it back. When the block ends
+    badly `path` is as it was. OSError where it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_orphans(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    aside = path.with_name(f".{path.name}.{_OLD}.{os.getpid()}.partial")
+    try:
+        partial.mkdir()
+        yield partial
+        for each in partial.rglob("*"):
+            if each.is_file():
+                _keep(each)
+        if path.exists():
+            os.rename(path, aside)
+        os.rename(partial, path)
+    finally:
+        if aside.exists() and not path.exists():
+            os.rename(aside, path)
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+_OLD = "old"
+
+
+def _keep(file: Path) -> None:
+    """See to it that the file's content outlives a failure of power, before anything is renamed to it."""
+    with open(file, "rb") as whole:
+        os.fsync(whole.fileno())
+
+
 def _remove_orphans(path: Path) -> None:
+    """Remove what processes that were killed left beside `path`, or put it back where `path` was lost."""
     for orphan in path.parent.glob(f".{path.name}.*.partial"):
-        writer = orphan.name.split(".")[-2]
-        if writer.isdigit() and not _runs(int(writer)):
+        *_, kind, writer, _ = orphan.name.split(".")
+        if not writer.isdigit() or _runs(int(writer)):
+            continue
+        if kind == _OLD and orphan.is_dir() and not path.exists():
+            os.rename(orphan, path)
+        elif orphan.is_dir():
+            shutil.rmtree(orphan)
+        else:
             orphan.unlink(missing_ok=True)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FINE, PROBLEMS, BROKEN = 0, 1, 2
 
 app = typer.Typer(
-    help="Check, format, build and serve a package of tables: the one in this folder, or in --package DIR.",
+    help="Check, format, build, export and serve a package of tables: the one in this folder, or in --package DIR.",
     epilog="Exit status: 0 fine, 1 problems found, 2 wrong usage or a broken package.",
     no_args_is_help=True,
     add_completion=False,
@@ -49,6 +49,16 @@ Output = Annotated[
         "-o",
         metavar="FILE",
         help="The database file, below the package's folder unless absolute; build/NAME.db by default.",
+        show_default=False,
+    ),
+]
+Destination = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="The folder to write, below the package's folder unless absolute; dist by default.",
         show_default=False,
     ),
 ]
@@ -150,6 +160,30 @@ def build(
     with _told(Format.text):
         path, _ = _built(package, output, trust)
         typer.echo(f"built {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
+def export(output: Destination = None, package: Folder = Path(".")) -> None:
+    """Check the package and write it in every form to a folder, to be published or kept.
+
+    As a Data Package with its zip file, SQLite, Excel and Parquet, with the metadata for citation,
+    Zenodo, Croissant and RO-Crate. The folder before stays untouched until the new one is whole.
+    """
+    from . import export as exporting
+    from .package import load
+
+    with _told(Format.text):
+        exporting.refuse_foreign(load(package), package / (output or "dist"))  # told before the long work
+        report, tables, loaded = _checked(package)
+        typer.echo(render.summary(report), err=True)
+        if report.problems:
+            _show(report.problems, Format.text)
+            typer.echo("nothing was exported", err=True)
+            raise typer.Exit(PROBLEMS)
+        with _progress("exporting", exporting.STEPS * len(tables)) as done:
+            path = loaded.folder / (output or "dist")
+            files = exporting.export(loaded, tables, path, done)
+        typer.echo(f"exported to {path}: {render.sizes(files)}")
 
 
 @app.command()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import string
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 import polars as pl
@@ -58,7 +59,21 @@ def _check_pattern(pattern: str) -> str:
     return pattern
 
 
+def _check_moment(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(f"{text!r} is no date with time and zone (RFC 3339); write it like 2026-11-26T00:00:00Z")
+    return text
+
+
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
+FilePath = Annotated[
+    str, Key(min_length=1), AfterValidator(lambda path: str(PurePosixPath(path)))
+]  # one way to write it
+Moment = Annotated[str, AfterValidator(_check_moment)]
 
 
 class Model(BaseModel):
@@ -298,6 +313,16 @@ class Contributor(Model):
     organization: Text | None = None
     roles: list[Text] = []
 
+    @property
+    def name(self) -> str | None:
+        """How the contributor is called: the title, else the person's names, else the organization."""
+        return self.title or " ".join(filter(None, [self.givenName, self.familyName])) or self.organization
+
+    @property
+    def person(self) -> bool:
+        """Whether it is a person, as far as the descriptor says: one with a family name."""
+        return self.familyName is not None
+
 
 class Source(Model):
     title: Text | None = None
@@ -313,17 +338,23 @@ class Dialect(Model):
 
 
 class Resource(Model):
-    """A table of the package: where its rows and its schema are."""
+    """A table of the package: where its rows and its schema are.
+
+    An exported package also tells how large its file is, its hash and its rows; frictionless checks them.
+    """
 
     name: TableName
     type: Literal["table"] = "table"
-    path: Text
-    schema_path: Text = Key(alias="schema")
+    path: FilePath
+    schema_path: FilePath = Key(alias="schema")
     title: Text | None = None
     description: Text | None = None
     format: Literal["csv"] | None = None
     mediatype: Literal["text/csv"] | None = None
     encoding: Literal["utf-8"] | None = None
+    bytes: int | None = None
+    hash: Text | None = None
+    rows: int | None = None
     dialect: Dialect = Dialect()
 
 
@@ -336,7 +367,7 @@ class Descriptor(Model):
     title: Text
     description: Text
     version: Text
-    created: Text | None = None
+    created: Moment | None = None
     homepage: Text | None = None
     image: Text | None = None
     keywords: list[Text] = []
@@ -345,3 +376,14 @@ class Descriptor(Model):
     sources: list[Source] = []
     domains: list[Domain] = []
     resources: Annotated[list[Resource], Key(min_length=1)]
+
+    @property
+    def creators(self) -> list[Contributor]:
+        """Who made the package: the contributors with that role, or all where none has it."""
+        named = [contributor for contributor in self.contributors if contributor.name]
+        return [each for each in named if "creator" in each.roles] or named
+
+    @property
+    def moment(self) -> datetime | None:
+        """When the package was created, in UTC; None where the descriptor does not say."""
+        return datetime.fromisoformat(self.created).astimezone(UTC) if self.created else None

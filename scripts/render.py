@@ -65,6 +65,23 @@ def summary(report: Report) -> str:
     return f"{found} in {tables}, {report.rows:,} rows, {report.seconds:.1f} s"
 
 
+def sizes(files: dict[str, int]) -> str:
+    """The files with their sizes in bytes, those of a folder together, and the sum of all."""
+    folders: dict[str, list[int]] = {}
+    for name, size in files.items():
+        head, slash, _ = name.partition("/")
+        folders.setdefault(head + slash, []).append(size)
+    told = [
+        f"{name} {f'({len(each)} files) ' if name.endswith('/') else ''}{_megabytes(sum(each))}"
+        for name, each in folders.items()
+    ]
+    return f"{', '.join(told)}; in all {len(files):,} files, {_megabytes(sum(files.values()))}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+
+
 def _paragraph(problem: Problem) -> str:
     place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
     about = ", ".join(filter(None, [problem.row_id, problem.column]))

@@ -26,6 +26,25 @@ def run(*arguments: str | Path, folder: Path = ROOT, **more) -> subprocess.Compl
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=300, **more)
 
 
+READERS = ROOT / ".readers/bin"
+
+
+def reader(command: str, *arguments: str | Path, folder: Path, home: Path) -> subprocess.CompletedProcess:
+    """Run a command of the environment `.readers` in `folder`, with `home` for what it would keep in the user's home."""
+    assert (READERS / command).exists(), "the environment .readers is missing: run `make .readers/ready`"
+    home.mkdir(exist_ok=True)
+    environment = os.environ | {"HOME": str(home), "PATH": f"{READERS}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    line = [READERS / command, *map(str, arguments)]
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, env=environment, timeout=300)
+
+
+def read_by(tool: str, path: Path, home: Path):
+    """What `tests/readers.py` finds at `path` with its `tool`."""
+    result = reader("python", ROOT / "tests/readers.py", tool, path, folder=home.parent, home=home)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
 def problems(folder: Path, *tables: str) -> list[dict]:
     """The problems that `prc-reach check` tells of the package in `folder`."""
     result = run("check", *tables, "--format", "json", folder=folder)
@@ -57,7 +76,7 @@ def serving(folder: Path) -> Iterator[httpx.Client]:
 
 def copied(folder: Path) -> Path:
     """A copy of the real package in `folder`, which is made."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     for name in PACKAGE_FILES:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
@@ -68,6 +87,15 @@ def copied(folder: Path) -> Path:
 def package(tmp_path: Path) -> Path:
     """A copy of the real package, to be spoilt."""
     return copied(tmp_path / "package")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory) -> Path:
+    """An export of the real package."""
+    folder = tmp_path_factory.mktemp("export") / "dist"
+    result = run("export", "--output", folder)
+    assert result.returncode == 0, result
+    return folder
 
 
 @pytest.fixture(scope="session")

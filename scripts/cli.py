@@ -170,41 +170,34 @@ def export(output: Destination = None, package: Folder = Path(".")) -> None:
     Zenodo, Croissant and RO-Crate. The folder before stays untouched until the new one is whole.
     """
     from . import export as exporting
-    from .package import load
 
     with _told(Format.text):
-        exporting.refuse_foreign(load(package), package / (output or "dist"))  # told before the long work
-        report, tables, loaded = _checked(package)
-        typer.echo(render.summary(report), err=True)
-        if report.problems:
-            _show(report.problems, Format.text)
-            typer.echo("nothing was exported", err=True)
-            raise typer.Exit(PROBLEMS)
-        with _progress("exporting", exporting.STEPS * len(tables)) as done:
-            path = loaded.folder / (output or "dist")
-            files = exporting.export(loaded, tables, path, done)
-        typer.echo(f"exported to {path}: {render.sizes(files)}")
+        path, _ = _exported(package, output)
+        typer.echo(f"exported to {path}: {render.sizes(exporting.sizes(path))}")
 
 
 @app.command()
 def serve(
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
-    ] = 8001,
-    output: Output = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8001,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; other machines reach only 0.0.0.0.")
+    ] = "127.0.0.1",
+    output: Destination = None,
+    ready: Annotated[
+        bool, typer.Option("--exported", help="Serve the export that is there, without a check or a new one.")
+    ] = False,
     package: Folder = Path("."),
 ) -> None:
-    """Check the package, build its database and serve it with Datasette on this machine."""
+    """Check the package, export it and serve it with Datasette: the pages, and the export as downloads."""
     from . import site
 
     with _told(Format.text):
-        socket = site.listen(port)
+        socket = site.listen(port, host)
         site.settings(package)  # a mistake there is told before the long work
-        path, loaded = _built(package, output, trust=False)
+        path, loaded = _found(package, output) if ready else _exported(package, output)
         site.serve(
             loaded,
             path,
-            None,
             socket,
             lambda url: typer.echo(f"{loaded.descriptor.title} is served on {url} (Ctrl-C ends it)"),
         )
@@ -266,6 +259,35 @@ def _built(folder: Path, output: Path | None, trust: bool) -> tuple[Path, Packag
     with _progress("building", len(tables)) as done:
         path = package.folder / (output or f"build/{package.descriptor.name}.db")
         return database.build(package, tables, path, done), package
+
+
+def _exported(folder: Path, output: Path | None) -> tuple[Path, Package]:
+    from . import export as exporting
+    from .package import load
+
+    exporting.refuse_foreign(load(folder), folder / (output or "dist"))  # told before the long work
+    report, tables, package = _checked(folder)
+    typer.echo(render.summary(report), err=True)
+    if report.problems:
+        _show(report.problems, Format.text)
+        typer.echo("nothing was exported", err=True)
+        raise typer.Exit(PROBLEMS)
+    path = package.folder / (output or "dist")
+    with _progress("exporting", exporting.STEPS * len(tables)) as done:
+        exporting.export(package, tables, path, done)
+    return path, package
+
+
+def _found(folder: Path, output: Path | None) -> tuple[Path, Package]:
+    """The export that is there already. Raises `Broken` where there is none."""
+    from .package import load
+
+    package = load(folder)
+    path = package.folder / (output or "dist")
+    if not (path / f"{package.descriptor.name}.db").is_file():
+        message, hint = "holds no export", "run `prc-reach export`, or leave out --exported"
+        raise Broken([Problem(str(path), "missing-file", message, hint=hint)])
+    return path, package
 
 
 def _show(problems: list[Problem], format: Format, report=None) -> None:

@@ -31,8 +31,8 @@ STEPS = 3  # so often `export` calls `done` with each table
 
 def export(
     package: Package, tables: dict[str, Table], output: Path, done: Callable[[str], None] = lambda name: None
-) -> dict[str, int]:
-    """Write `tables`, as read and found sound, in every form to the folder `output`; return each file's size by name.
+) -> None:
+    """Write `tables`, as read and found sound, in every form to the folder `output`.
 
     The folder is written beside `output` and takes its place when it is whole (see
     `atomic.replacing_folder`). A reader of several files may get some from the export before; `SHA256SUMS`
@@ -48,6 +48,10 @@ def export(
     except OSError as error:
         hint = "the old export, if there was one, is untouched"
         raise Broken([Problem(str(output), "output", f"cannot be written: {error.strerror}", hint=hint)]) from None
+
+
+def sizes(output: Path) -> dict[str, int]:
+    """The size in bytes of each file of the export in `output`, by its path there."""
     return {name: (output / name).stat().st_size for name in _files(output)}
 
 

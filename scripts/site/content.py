@@ -15,6 +15,8 @@ from datasette.utils import tilde_encode
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from ..dictionary import Entry, dictionary
+from ..export import SUMS
 from ..labels import READABLE, readable
 from ..package import Package
 from ..records import PROVENANCE
@@ -89,11 +91,11 @@ class Download:
 class Content:
     """The package for a reader. Made once when the site starts; the database does not change under it."""
 
-    def __init__(self, package: Package, database: Path, downloads: Path | None, settings: dict):
-        self.package, self.settings, self.folder = package, settings, downloads
+    def __init__(self, package: Package, export: Path, settings: dict):
+        self.package, self.settings, self.folder = package, settings, export
         self.descriptor = package.descriptor
-        self.database = database.stem
-        self.fingerprint = _fingerprint(database, package.folder / "metadata.yml")
+        self.database = package.descriptor.name
+        self.fingerprint = _fingerprint(export / SUMS, package.folder / "metadata.yml")
         self.rows: dict[str, int] = {}  # by table, counted when the site starts
 
     @property
@@ -164,6 +166,11 @@ class Content:
         return (databases.get(self.descriptor.name) or {}).get("queries") or {}
 
     @cached_property
+    def dictionary(self) -> list[Entry]:
+        """What every table and column means."""
+        return dictionary(self.package)
+
+    @cached_property
     def versions(self) -> list[Version]:
         """The sections of the changelog, the newest first, as the file has them."""
         return list(_versions(self.text(CHANGES)))
@@ -175,10 +182,8 @@ class Content:
 
     @cached_property
     def downloads(self) -> list[Download]:
-        """The files of the export, those that hold the whole package first; empty where there was no export."""
-        if self.folder is None:
-            return []
-        sums = (self.folder / "SHA256SUMS").read_text("utf-8").splitlines()
+        """The files of the export, those that hold the whole package first."""
+        sums = (self.folder / SUMS).read_text("utf-8").splitlines()
         pairs = [(line[66:], line[:64]) for line in sums]
         files = [Download(path, (self.folder / path).stat().st_size, digest) for path, digest in pairs]
         return sorted(

@@ -154,7 +154,7 @@ async def _manual(datasette, request):
 
 
 async def _dictionary(datasette, request):
-    return await _page(datasette, request, "dictionary.html", schemas=datasette.content.package.schemas)
+    return await _page(datasette, request, "dictionary.html", entries=datasette.content.dictionary)
 
 
 async def _downloads(datasette, request):

@@ -16,6 +16,7 @@ serve check fmt build export: .venv/core
 
 test: .venv/test .readers/ready
 	$(BIN)/ruff check .
+	$(BIN)/python tests/chromium.py
 	$(BIN)/python -m pytest
 
 lint: .venv/test

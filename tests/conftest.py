@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,11 +59,14 @@ def problems(folder: Path, *tables: str) -> list[dict]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[httpx.Client]:
-    """A client of the real `prc-reach serve`, on a free port, of the package in `folder`."""
-    command = [sys.executable, "-m", "scripts", "serve", "--port", "0"]
+def serving(folder: Path, *arguments: str | Path, log=None) -> Iterator[httpx.Client]:
+    """A client of the real `prc-reach serve`, on a free port, of the package in `folder`.
+
+    What the server tells of errors goes to the file `log`, if one is given.
+    """
+    command = [sys.executable, "-m", "scripts", "serve", "--port", "0", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
     try:
         line = process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:\d+/", line)
@@ -104,3 +108,17 @@ def declared():
     from scripts.package import load
 
     return load(ROOT)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Iterator[tuple[Path, httpx.Client]]:
+    """The real package, served: the folder of its export, and a client."""
+    folder = tmp_path_factory.mktemp("served") / "dist"
+    with serving(ROOT, "--output", folder) as client:
+        yield folder, client
+
+
+@pytest.fixture(scope="session")
+def database(site) -> sqlite3.Connection:
+    """The database that is served, read-only."""
+    return sqlite3.connect(f"file:{site[0] / 'prc-reach.db'}?mode=ro", uri=True)

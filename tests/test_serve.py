@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import socket
-import sqlite3
 from urllib.parse import quote
 
 import pytest
-from conftest import ROOT, copied, problems, run, serving
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A copy of the package, served; the folder and a client."""
-    folder = copied(tmp_path_factory.mktemp("served"))
-    with serving(folder) as client:
-        yield folder, client
-
-
-@pytest.fixture(scope="module")
-def database(site):
-    return sqlite3.connect(f"file:{site[0] / 'build/prc-reach.db'}?mode=ro", uri=True)
+from conftest import ROOT, problems, run, serving
 
 
 def test_every_table_and_view_answers_in_every_format(site, database):

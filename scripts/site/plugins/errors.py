@@ -22,7 +22,9 @@ def handle_exception(datasette, request, exception):
         told = {"ok": False, "error": "The site made a mistake; it has been noted.", "status": 500, "title": None}
         if isinstance(exception, DatasetteError):
             message = Markup(exception.message) if exception.message_is_html else exception.message
-            told |= {"error": message, "status": exception.status, "title": exception.title} | exception.error_dict
+            # Datasette gives 500 to a wrong `_sort` or `_size`, which is the asker's mistake.
+            status = 400 if exception.status == 500 else exception.status
+            told |= {"error": message, "status": status, "title": exception.title} | exception.error_dict
         elif isinstance(exception, Base400):
             told |= {"error": exception.args[0] if exception.args else "", "status": exception.status}
         else:

@@ -1,0 +1,455 @@
+"""The pages over HTTP: what a reader finds, what leads where, and what goes out with every answer."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import re
+import sqlite3
+import xml.etree.ElementTree as xml
+from collections import deque
+from urllib.parse import parse_qs, urldefrag, urljoin, urlsplit
+
+import openpyxl
+import pytest
+from conftest import ROOT, run, serving
+from test_mistakes import change_cell
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def hits(client, query: str, **more) -> list[tuple[str, str]]:
+    """What a search finds: the kind of each hit and its label, without marks."""
+    page = client.get("/search", params={"q": query, **more}).text
+    items = re.findall(
+        r'<li>\s*<h2><a href="[^"]*">(.*?)</a></h2>\s*<p class="kind"><span class="tag">(.*?)</span>', page, re.S
+    )
+    return [(html.unescape(kind), html.unescape(re.sub("<.*?>", "", label))) for label, kind in items]
+
+
+@pytest.mark.parametrize(
+    "query, kind, label",
+    [
+        ("北斗", "Satellite systems", "Beidou"),
+        ("Beidou", "Satellite systems", "Beidou"),
+        ("beidou", "Satellite systems", "Beidou"),
+        ("BDS", "Satellite systems", "Beidou"),
+        ("安洵", "Organizations", "iS00N Information Technology"),
+        ("安洵信息", "Organizations", "iS00N Information Technology"),
+        ("i-SOON", "Organizations", "iS00N Information Technology"),
+        ("iSOON", "Organizations", "iS00N Information Technology"),
+        ("isoon", "Organizations", "iS00N Information Technology"),
+        ("iS00N", "Organizations", "iS00N Information Technology"),
+        ("542", "Vessels", "542"),
+        ("Tashkent", "Places", "Tashkent"),
+        ("regional anti-terrorist structure", "Organizations", "Regional Anti-Terrorist Structure"),
+    ],
+)  # fmt: skip
+def test_search_shows_first_what_is_called_so(site, query, kind, label):
+    assert hits(site[1], query)[0] == (kind, label)
+
+
+@pytest.mark.parametrize(
+    "simplified, traditional", [("卫星导航", "衛星導航"), ("中国海警", "中國海警"), ("国防部", "國防部")]
+)
+def test_simplified_and_traditional_find_each_other(site, simplified, traditional):
+    found = hits(site[1], simplified)
+    assert found and found == hits(site[1], traditional)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2024-12-09", "9 December 2024", "December 9, 2024", "9 Dec. 2024", "9th December 2024", "2024年12月9日"],
+)
+def test_a_date_is_found_however_it_is_written(site, database, written):
+    kinds = {kind for page in "123" for kind, _ in hits(site[1], written, page=page)}
+    assert {"Events", "Exercises"} & kinds
+    iso = hits(site[1], "2024-12-09")
+    assert hits(site[1], written) == iso
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["zzyzx", "尼斯湖水怪", "qwrtpsdf 北斗", "…", '"', "*", "'; --"]
+)
+def test_nonsense_finds_nothing_and_breaks_nothing(site, nonsense):
+    answer = site[1].get("/search", params={"q": nonsense})
+    assert answer.status_code == 200
+    assert not hits(site[1], nonsense)
+    assert "Nothing was found" in answer.text
+
+
+@pytest.mark.parametrize("words", ["AND OR NOT", "NEAR(a b)", 'label: "x" OR', "a^2 {b}", "-", '""', "北 OR 斗", "x" * 5000, "\0"])
+def test_search_words_are_never_search_syntax(site, words):
+    assert site[1].get("/search", params={"q": words}).status_code == 200
+
+
+def test_endings_do_not_matter_and_a_beginning_is_told(site):
+    assert hits(site[1], "joint patrols")[:5] == hits(site[1], "joint patrol")[:5]
+    page = site[1].get("/search", params={"q": "Petropavl"}).text
+    assert "words that begin with it" in page and "Petropavlovsk" in page
+
+
+def test_a_search_pages_through_every_hit_once(site):
+    first = site[1].get("/search", params={"q": "Taiwan"}).text
+    total = int(re.search(r"([0-9,]+) results", first)[1].replace(",", ""))
+    pages = int(re.search(r"page 1 of (\d+)", first)[1])
+    links = [
+        link
+        for page in range(1, pages + 1)
+        for link in re.findall(
+            r'<h2><a href="([^"]*)"', site[1].get("/search", params={"q": "Taiwan", "page": page}).text
+        )
+    ]
+    assert len(links) == len(set(links)) == total > 100
+    kinds = re.findall(r"in=([a-z_]+)", first)
+    assert sum(int(re.search(r"([0-9,]+) results?", site[1].get("/search", params={"q": "Taiwan", "in": kind}).text)[1]) for kind in kinds) == total  # fmt: skip
+
+
+def test_what_is_found_is_marked_and_nothing_runs(site):
+    page = site[1].get("/search", params={"q": "北斗"}).text
+    assert "<mark>北斗</mark>" in page
+    for hostile in ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)"):
+        page = site[1].get("/search", params={"q": hostile, "in": hostile, "page": hostile}).text
+        assert hostile not in page.replace('content="', "") or hostile.startswith("javascript")
+        assert not re.search(r"<(script|img)[^>]*(alert|onerror)", page)
+
+
+def test_records_hold_every_row_with_an_id_and_links_every_reference(database, declared):
+    records = dict(database.execute("SELECT table_name, count(*) FROM records GROUP BY 1"))
+    assert records == {
+        name: database.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+        for name, schema in declared.schemas.items()
+        if len(schema.primaryKey) == 1
+    }
+    assert database.execute("SELECT count(*) FROM records WHERE label IS NULL OR label = ''").fetchone() == (0,)
+    for name, schema in declared.schemas.items():
+        for column in schema.targets if len(schema.primaryKey) == 1 else ():
+            sql = f"SELECT (SELECT count({column}) FROM {name}), (SELECT count(*) FROM links WHERE via = '{name}.{column}')"
+            held, linked = database.execute(sql).fetchone()
+            assert held == linked, (name, column)
+    lost = "SELECT count(*) FROM links LEFT JOIN records USING (table_name, row_id) WHERE records.row_id IS NULL"
+    assert database.execute(lost).fetchone() == (0,)
+
+
+def test_records_keep_a_partial_date_and_its_days(database):
+    sql = "SELECT date, first_day, last_day FROM records WHERE table_name = 'joint_patrols' AND row_id = 'air-7'"
+    assert database.execute(sql).fetchone() == ("2023-12", "2023-12-01", "2023-12-31")
+    spans = "SELECT count(*) FROM records WHERE first_day > last_day"
+    assert database.execute(spans).fetchone() == (0,)
+
+
+def test_a_row_shows_where_it_was_read_how_sure_it_is_and_what_refers_to_it(site, database):
+    page = html.unescape(site[1].get("/prc-reach/satellite_systems/beidou").text)
+    definition = database.execute(
+        "SELECT definition FROM certainty_levels WHERE certainty_level_id = 'stated'"
+    ).fetchone()[0]
+    for told in (definition, "Chisako T. Masuo, IAI Papers 23 | 01", "People's Liberation Army", "北斗", "BDS",
+                 "Positioning accuracies", "Report an error in this row", "Correction to PRC Reach", "para 5", "Maritime Affairs"):  # fmt: skip
+        assert told in page, told
+    assert "/prc-reach/sources/masuo-2023-police-satellites" in page
+
+
+def test_a_cited_source_leads_to_what_it_is_cited_for(site, database):
+    source, number = database.execute(
+        "SELECT source_id, count(*) FROM citations GROUP BY 1 ORDER BY 2 DESC LIMIT 1"
+    ).fetchone()
+    page = site[1].get(f"/prc-reach/sources/{source}").text
+    assert f"citations?source_id={source}" in page and f"{number:,}" in page
+
+
+def test_bounds_read_as_they_are_meant(site, database):
+    """Equal bounds are a figure, one alone is a bound, and what is unknown is not shown as zero."""
+    sql = "SELECT drone_incursion_id FROM drone_incursions WHERE {} LIMIT 1"
+    for where, told in (
+        ("sorties_min IS NOT NULL AND sorties_max IS NULL", "at least "),
+        ("sorties_min IS NULL AND sorties_max IS NULL", None),
+    ):
+        page = site[1].get(f"/prc-reach/drone_incursions/{database.execute(sql.format(where)).fetchone()[0]}").text
+        cells = dict(re.findall(r"<dt[^>]*>(.*?)</dt><dd>(.*?)</dd>", page))
+        assert ("Sorties" in cells) is bool(told) and cells.get("Sorties", "").startswith(told or "")
+    exact = database.execute(
+        "SELECT patrol_flight_id, aircraft_min FROM patrol_flights WHERE aircraft_min = aircraft_max"
+    ).fetchone()
+    cells = dict(
+        re.findall(r"<dt[^>]*>(.*?)</dt><dd>(.*?)</dd>", site[1].get(f"/prc-reach/patrol_flights/{exact[0]}").text)
+    )
+    assert cells["Aircraft"].split(" ")[0] == str(exact[1])
+
+
+def test_readable_views_lead_to_rows_by_their_labels(site):
+    page = site[1].get("/prc-reach/sco_bodies_readable").text
+    for link in (
+        "/prc-reach/places/tashkent",
+        "/prc-reach/countries/UZB",
+        "/prc-reach/sco_bodies/regional-anti-terrorist-structure",
+    ):
+        assert f'href="{link}"' in page, link
+    assert 'href="/prc-reach/events_readable"' in site[1].get("/").text
+
+
+def test_a_table_opens_sorted_and_with_facets(site, declared):
+    told = site[1].get("/-/metadata.json").json()["databases"]["prc-reach"]["tables"]
+    assert {"certainty", "start_date_year", "event_kind"} <= set(told["events"]["facets"])
+    assert {"certainty", "start_date_year", "event_kind"} <= set(told["events_readable"]["facets"])
+    dates = [row["start_date"] for row in site[1].get("/prc-reach/events_readable.json?_shape=array&_size=max").json()]
+    known = [date for date in dates if date]
+    assert known == sorted(known, reverse=True) and dates[: len(known)] == known
+    page = site[1].get("/prc-reach/events_readable").text
+    assert page.index("Narrow down") < page.index("rows-and-columns") and "column-descriptions" not in page
+
+
+def test_every_question_with_a_picture_draws_its_numbers(site):
+    declared = site[1].get("/-/metadata.json").json()["databases"]["prc-reach"]["queries"]
+    drawn = {name: query for name, query in declared.items() if "chart" in query}
+    assert len(drawn) >= 4
+    for name, query in drawn.items():
+        values = {key: "" for key in query.get("params", [])}
+        rows = site[1].get(f"/prc-reach/{name}.json", params={**values, "_shape": "objects"}).json()["rows"]
+        page = site[1].get(f"/prc-reach/{name}", params=values).text
+        chart = query["chart"]
+        for column in chart["heights"]:
+            expected: dict[str, float] = {}
+            for row in rows:
+                if row[column] is not None:
+                    expected[str(row[chart["across"]])] = expected.get(str(row[chart["across"]]), 0) + row[column]
+            assert expected, (name, column)
+            for label, number in expected.items():
+                cell = rf'<th scope="row">{re.escape(html.escape(label))}</th>\s*<td>.*?<span class="number">{number:g}'
+                assert re.search(cell, page, re.S), (name, label, number)
+
+
+def test_choices_and_examples_of_questions_answer(site):
+    for link in re.findall(r'<li><a href="(/prc-reach/[a-z_]+\?[^"]*)"', site[1].get("/").text):
+        page = site[1].get(html.unescape(link)).text
+        assert "No rows" not in page, link
+    assert '<option value="Kazakhstan">' in site[1].get("/prc-reach/isoon_targets_in_a_country?country=").text
+
+
+def test_the_map_places_what_has_coordinates_and_lists_everything(site, database):
+    page = site[1].get("/map?view=world").text
+    placed = database.execute("SELECT place_id FROM places WHERE latitude IS NOT NULL").fetchall()
+    for (place,) in placed:
+        assert f'<a href="/prc-reach/places/{place}" aria-label=' in page, place
+    for (place,) in database.execute("SELECT place_id FROM places"):
+        assert f'href="/prc-reach/places/{place}"' in page
+    tashkent = re.search(r'aria-label="Tashkent, \d+ rows"><circle cx="([-\d.]+)" cy="([-\d.]+)"', page)
+    assert (float(tashkent[1]), -float(tashkent[2])) == database.execute("SELECT longitude, latitude FROM places WHERE place_id = 'tashkent'").fetchone()  # fmt: skip
+    assert "tile" not in page
+
+
+def test_the_dictionary_has_every_table_column_and_rule(site, declared):
+    page = html.unescape(site[1].get("/dictionary").text)
+    for name, schema in declared.schemas.items():
+        assert f'id="{name}"' in page
+        for field in schema.fields:
+            assert f"<code>{field.name}</code>" in page and field.description in page
+        for rule in schema.rules:
+            assert rule.message in page
+
+
+def test_spreadsheets_have_every_row_and_no_formula(site, database):
+    for name in ("citations", "citations_readable", "records"):
+        body = site[1].get(f"/prc-reach/{name}.xlsx").content
+        rows = list(openpyxl.load_workbook(io.BytesIO(body), read_only=True).active.iter_rows(values_only=True))
+        assert len(rows) - 1 == database.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+        assert rows[0] == tuple(column[1] for column in database.execute(f"PRAGMA table_info({name})"))
+    some = site[1].get("/prc-reach/organizations.xlsx", params={"_search": "安洵"}).content
+    assert "安洵信息" in [cell.value for row in openpyxl.load_workbook(io.BytesIO(some)).active.rows for cell in row]
+    asked = site[1].get("/prc-reach.xlsx", params={"sql": "SELECT '=1+1' AS a, 2 AS b"}).content
+    cell = openpyxl.load_workbook(io.BytesIO(asked)).active["A2"]
+    assert (cell.value, cell.data_type) == ("=1+1", "s")
+    question = site[1].get("/prc-reach/sco_bodies_and_seats.xlsx").content
+    assert openpyxl.load_workbook(io.BytesIO(question)).active.max_row > 3
+    refused = site[1].get(
+        "/prc-reach.xlsx", params={"sql": "SELECT a.rowid FROM records AS a, records AS b LIMIT 5000"}
+    )
+    assert refused.status_code == 400 and "more than 2,000 rows" in refused.text
+
+
+def test_every_download_is_what_the_sums_say(site):
+    folder, client = site
+    page = client.get("/downloads").text
+    for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines():
+        path = line[66:]
+        assert f'href="/downloads/{path}"' in page
+        if "/" not in path:
+            assert client.get(f"/downloads/{path}").content == (folder / path).read_bytes()
+    for wrong in (
+        "../pyproject.toml",
+        "%2e%2e/pyproject.toml",
+        "tables/../../x",
+        "/etc/passwd",
+        "nope.zip",
+        "SHA256SUMS/x",
+    ):
+        answer = client.get(f"/downloads/{wrong}")  # 302 only to the same address in Datasette's spelling
+        assert answer.status_code == 404 or client.get(answer.headers["location"]).status_code == 404, wrong
+
+
+def test_search_engines_are_told_of_the_data(site, declared):
+    page = site[1].get("/").text
+    told = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.S)[1])
+    assert (told["@type"], told["name"], told["version"]) == (
+        "Dataset",
+        declared.descriptor.title,
+        declared.descriptor.version,
+    )
+    files = {each["contentUrl"]: each for each in told["distribution"]}
+    base = str(site[1].base_url).rstrip("/")
+    for path in ("prc-reach.xlsx", "prc-reach.zip", "prc-reach.db", "tables/places.csv", "parquet/places.parquet"):
+        assert len(files[f"{base}/downloads/{path}"]["sha256"]) == 64
+    robots = site[1].get("/robots.txt").text
+    assert "Allow: /" in robots and f"{base}/sitemap.xml" in robots
+    addresses = [
+        each.text for each in xml.fromstring(site[1].get("/sitemap.xml").text).iter() if each.tag.endswith("loc")
+    ]
+    assert f"{base}/prc-reach/places/tashkent" in addresses and len(addresses) == len(set(addresses)) > 3000
+
+
+def test_the_feed_has_an_entry_for_every_version(site):
+    feed = xml.fromstring(site[1].get("/changes.atom").content)
+    versions = re.findall(r"^## +(\d\S*)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    entries = feed.findall(f"{ATOM}entry")
+    assert [entry.find(f"{ATOM}title").text.split()[0] for entry in entries] == versions
+    for part in [feed, *entries]:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", part.find(f"{ATOM}updated").text)
+        assert part.find(f"{ATOM}id").text.startswith("http") and part.find(f"{ATOM}title").text
+
+
+def test_security_headers_go_out_with_every_answer(site):
+    for path in ("/", "/search?q=x", "/prc-reach/events", "/prc-reach/events.json", "/prc-reach/events.csv", "/static/site.css",
+                 "/-/static/table.js", "/nope", "/downloads/prc-reach.zip", "/prc-reach.json?sql=nope"):  # fmt: skip
+        headers = site[1].get(path).headers
+        policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == "'self'"
+        assert (headers["x-frame-options"], headers["x-content-type-options"]) == ("DENY", "nosniff")
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "set-cookie" not in headers
+
+
+def test_pages_are_compressed_and_cached_by_their_content(site):
+    first = site[1].get("/prc-reach/events")
+    assert first.headers["content-encoding"] == "gzip" and "max-age=0" in first.headers["cache-control"]
+    again = site[1].get("/prc-reach/events", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = site[1].get("/prc-reach/places", headers={"if-none-match": first.headers["etag"]})
+    assert other.status_code == 200 and other.headers["etag"] != first.headers["etag"]
+    css = re.search(r'href="(/static/site\.css\?[^"]+)"', first.text)[1]
+    assert "immutable" in site[1].get(css).headers["cache-control"]
+    assert "etag" not in site[1].get("/prc-reach.json?sql=SELECT+random()").headers
+    assert site[1].get("/nope").headers["cache-control"] == "no-store"
+    assert "content-encoding" not in site[1].get("/downloads/prc-reach.xlsx").headers
+
+
+def test_content_that_changes_has_other_tags(site, package):
+    for name in ("CHANGELOG.md", "CODEBOOK.md"):
+        (package / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
+    change_cell(package, "places", "tashkent", "note", "Another note.")
+    with serving(package) as client:
+        page = client.get("/prc-reach/places/tashkent")
+        assert "Another note." in page.text
+        assert page.headers["etag"] != site[1].get("/prc-reach/places/tashkent").headers["etag"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/prc-reach/nope", "/prc-reach/places/nope", "/prc-reach/organizations/-/foo", "/a/b/c/d"]
+)
+def test_a_wrong_address_is_told_kindly(site, path):
+    answer = site[1].get(path)
+    assert answer.status_code == 404 and "There is no such page" in answer.text and "Search" in answer.text
+    told = site[1].get(path + ".json")
+    assert told.status_code == 404 and told.json()["ok"] is False
+
+
+def test_wrong_addresses_and_wrong_sql_leave_the_log_clean(tmp_path):
+    with open(tmp_path / "log", "w+") as log:
+        with serving(ROOT, "--output", tmp_path / "dist", log=log) as client:
+            assert client.get("/prc-reach/nope").status_code == 404
+            assert client.get("/prc-reach", params={"sql": "SELECT nope"}).status_code == 400
+            assert client.get("/prc-reach/events?_sort=nope").status_code in (400, 404)
+        log.seek(0)
+        assert "Traceback" not in log.read()
+
+
+def test_nothing_can_be_written_and_long_queries_end(site):
+    before = (site[0] / "prc-reach.db").read_bytes()
+    for sql in ("DELETE FROM places", "ATTACH '/etc/passwd' AS p", "PRAGMA writable_schema = 1", "SELECT load_extension('x')",
+                "INSERT INTO places SELECT * FROM places", "SELECT readfile('/etc/passwd')", "VACUUM INTO '/tmp/x'"):  # fmt: skip
+        assert site[1].get("/prc-reach.json", params={"sql": sql}).status_code == 400, sql
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+    assert site[1].get("/prc-reach.json", params={"sql": endless}).status_code == 400
+    assert site[1].get("/_internal").status_code in (403, 404)
+    assert (site[0] / "prc-reach.db").read_bytes() == before
+
+
+def test_serving_an_export_that_is_there(exported, tmp_path):
+    with serving(ROOT, "--exported", "--output", exported) as client:
+        assert client.get("/prc-reach/places/tashkent").status_code == 200
+    result = run("serve", "--exported", "--output", tmp_path / "none", "--port", "0")
+    assert result.returncode == 2 and "holds no export" in result.stdout and "Traceback" not in result.stderr
+
+
+def internal_links(address: str, page: str) -> set[str]:
+    found = (html.unescape(link) for link in re.findall(r'(?:href|src|action)="([^"]*)"', page))
+    return {urljoin(address, link) for link in found if not re.match("(https?|data|mailto):", link)}
+
+
+def test_every_internal_link_of_every_page_leads_somewhere(site):
+    """All pages and their JSON; of the links with a query one of each shape, since facets and sorts combine without end."""
+    client = site[1]
+    base = str(client.base_url).rstrip("/")
+    queue = deque(each.removeprefix(base) for each in re.findall("<loc>(.*?)</loc>", client.get("/sitemap.xml").text))
+    seen: set = set()
+    anchors: dict[str, set[str]] = {}
+    wanted: dict[tuple[str, str], str] = {}
+    while queue:
+        address = html.unescape(queue.popleft())
+        path, query = urlsplit(address).path, urlsplit(address).query
+        shape = (path, *sorted(parse_qs(query, keep_blank_values=True))) if query else path
+        if shape in seen:
+            continue
+        seen.add(shape)
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        if "text/html" not in answer.headers["content-type"]:
+            continue
+        anchors[path] = set(re.findall(r'id="([^"]+)"', answer.text)) | anchors.get(path, set())
+        for link in internal_links(address, answer.text):
+            target, anchor = urldefrag(link)
+            if anchor:
+                wanted[(urlsplit(target).path or path, anchor)] = address
+            # the page of a filtered table has links to yet other filters: they are of shapes that were seen
+            if not query or not urlsplit(target).query:
+                queue.append(target)
+    assert len(seen) > 10_000
+    lost = {place: address for place, address in wanted.items() if place[1] not in anchors.get(place[0], set())}
+    assert not lost
+
+
+def test_a_small_package_of_another_shape_is_served(tmp_path):
+    """No domain, no questions, no changelog, no coordinates, a table without a label: the pages do without."""
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "tables/things.csv").write_text("thing_id\none\ntwo\n")
+    field = {"name": "thing_id", "type": "string", "description": "Its id.", "constraints": {"required": True}}
+    schema = {"title": "Things", "description": "Some things.", "fields": [field], "primaryKey": "thing_id"}
+    (tmp_path / "schemas/things.json").write_text(json.dumps(schema))
+    resource = {"name": "things", "path": "tables/things.csv", "schema": "schemas/things.json"}
+    package = {"name": "small", "title": "Small", "description": "Small.", "version": "1", "licenses": [{"name": "CC0-1.0"}], "resources": [resource]}  # fmt: skip
+    (tmp_path / "datapackage.json").write_text(json.dumps(package))
+    with serving(tmp_path) as client:
+        for path in ("/", "/search?q=one", "/map", "/about", "/manual", "/dictionary", "/downloads", "/changes.atom", "/sitemap.xml",
+                     "/small", "/small/things", "/small/things/one", "/small/things.xlsx"):  # fmt: skip
+            assert client.get(path).status_code == 200, path
+        assert "Other tables" in client.get("/").text
+        assert hits(client, "one") == [("Things", "one")]
+
+
+def test_a_database_without_the_site_is_plain_sqlite(site):
+    """The views and the index need nothing that SQLite itself does not have."""
+    connection = sqlite3.connect(f"file:{site[0] / 'prc-reach.db'}?mode=ro", uri=True)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        connection.execute(f"SELECT * FROM {name}").fetchall()
+    assert connection.execute("SELECT count(*) FROM records_fts WHERE records_fts MATCH '\"北 斗\"'").fetchone()[0] > 1

@@ -402,6 +402,21 @@ def test_a_cell_too_long_for_excel_stops_the_export(package):
     assert "32,767" in problem.message and not list(package.glob("*dist*"))
 
 
+@pytest.mark.parametrize("name", ["a_table_with_a_name_of_34_letters_", "dictionary", "readme", "history"])
+def test_a_table_whose_name_excel_does_not_take_stops_the_export(package, name):
+    path = package / "datapackage.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["resources"].append({"name": name, "path": f"tables/{name}.csv", "schema": f"schemas/{name}.json"})
+    path.write_text(json.dumps(content), "utf-8")
+    shutil.copy(package / "tables/publications.csv", package / f"tables/{name}.csv")
+    shutil.copy(package / "schemas/publications.json", package / f"schemas/{name}.json")
+    loaded = load(package)
+    with pytest.raises(Broken) as caught:
+        export(loaded, read_tables(loaded), package / "dist")
+    assert [problem.rule for problem in caught.value.problems] == ["excel-sheet-name"]
+    assert not list(package.glob("*dist*"))
+
+
 # The same every time, and never half
 
 

@@ -173,7 +173,8 @@ def export(output: Destination = None, package: Folder = Path(".")) -> None:
     from .package import load
 
     with _told(Format.text):
-        exporting.refuse_foreign(load(package), package / (output or "dist"))  # told before the long work
+        path = package / (output or "dist")
+        exporting.refuse_foreign(load(package), path)  # told before the long work
         report, tables, loaded = _checked(package)
         typer.echo(render.summary(report), err=True)
         if report.problems:
@@ -181,7 +182,6 @@ def export(output: Destination = None, package: Folder = Path(".")) -> None:
             typer.echo("nothing was exported", err=True)
             raise typer.Exit(PROBLEMS)
         with _progress("exporting", exporting.STEPS * len(tables)) as done:
-            path = loaded.folder / (output or "dist")
             files = exporting.export(loaded, tables, path, done)
         typer.echo(f"exported to {path}: {render.sizes(files)}")
 

@@ -459,7 +459,7 @@ def test_an_export_replaces_an_earlier_one_and_tells_what_it_wrote(built):
     assert result.returncode == 0 and "Traceback" not in result.stderr
     for words in ("exported to", "tables/ (72 files)", "prc-reach.xlsx", "in all"):
         assert words in result.stdout
-    assert whole(built / "dist") and not list(built.glob(".*.partial"))
+    assert whole(built / "dist") and not list(built.glob(".dist*"))
 
 
 @pytest.mark.parametrize("case", ["other files", "one more file", "a file", "another package", "itself", "above it"])
@@ -506,33 +506,36 @@ def test_a_killed_export_leaves_the_old_one_and_the_next_cleans_up(built):
         assert whole(built / "dist") and (built / "dist/SHA256SUMS").read_bytes() == old
     assert list(built.glob(".*.partial"))
     export_unchecked(built)
-    assert whole(built / "dist") and not list(built.glob(".*.partial"))
+    assert whole(built / "dist") and not list(built.glob(".dist*"))
 
 
 def test_a_full_disk_is_told_and_leaves_the_old_export(built):
     """A limit on a file's size, which every machine can set, fails a write as a full disk does."""
     old = (built / "dist/SHA256SUMS").read_bytes()
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); from scripts.cli import main; main()"
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); "
+        "from scripts.cli import main; main()"
+    )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", limited, "export"]
     result = subprocess.run(command, cwd=built, env=environment, capture_output=True, text=True)
     assert result.returncode == 2 and "cannot be written" in result.stdout, result
     assert "Traceback" not in result.stderr
     assert whole(built / "dist") and (built / "dist/SHA256SUMS").read_bytes() == old
-    assert not list(built.glob(".*.partial"))
+    assert not list(built.glob(".dist*"))
 
 
 def test_a_folder_lost_between_two_renames_is_put_back(tmp_path):
     """What a process leaves that is killed at the one moment at which the folder is not in its place."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    for kind in ("old.", ""):
-        (tmp_path / f".dist.{kind}{gone.pid}.partial").mkdir()
-        (tmp_path / f".dist.{kind}{gone.pid}.partial/file").write_text(kind or "half")
+    for kind in ("old", "partial"):
+        (tmp_path / f".dist.{gone.pid}.{kind}").mkdir()
+        (tmp_path / f".dist.{gone.pid}.{kind}/file").write_text(kind)
     with pytest.raises(ZeroDivisionError), replacing_folder(tmp_path / "dist") as folder:
         (folder / "file").write_text("new")
         raise ZeroDivisionError
-    assert os.listdir(tmp_path) == ["dist"] and (tmp_path / "dist/file").read_text() == "old."
+    assert os.listdir(tmp_path) == ["dist"] and (tmp_path / "dist/file").read_text() == "old"
     with replacing_folder(tmp_path / "dist") as folder:
         (folder / "file").write_text("new")
     assert os.listdir(tmp_path) == ["dist"] and (tmp_path / "dist/file").read_text() == "new"

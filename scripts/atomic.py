@@ -37,9 +37,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     badly `path` is as it was. OSError where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _put_back(path)
     _remove_orphans(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    aside = path.with_name(f".{path.name}.{_OLD}.{os.getpid()}.partial")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
         partial.mkdir()
         yield partial
@@ -56,27 +57,32 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-_OLD = "old"
-
-
 def _keep(file: Path) -> None:
     """See to it that the file's content outlives a failure of power, before anything is renamed to it."""
     with open(file, "rb") as whole:
         os.fsync(whole.fileno())
 
 
-def _remove_orphans(path: Path) -> None:
-    """Remove what processes that were killed left beside `path`, or put it back where `path` was lost."""
-    for orphan in path.parent.glob(f".{path.name}.*.partial"):
-        *_, kind, writer, _ = orphan.name.split(".")
+def _put_back(path: Path) -> None:
+    """Put back what a process that was killed between its two renames set aside, or remove it where it is replaced."""
+    for aside in path.parent.glob(f".{path.name}.*.old"):
+        writer = aside.name[len(path.name) + 2 : -len(".old")]
         if not writer.isdigit() or _runs(int(writer)):
             continue
-        if kind == _OLD and orphan.is_dir() and not path.exists():
-            os.rename(orphan, path)
-        elif orphan.is_dir():
-            shutil.rmtree(orphan)
+        if path.exists():
+            shutil.rmtree(aside)
         else:
-            orphan.unlink(missing_ok=True)
+            os.rename(aside, path)
+
+
+def _remove_orphans(path: Path) -> None:
+    for orphan in path.parent.glob(f".{path.name}.*.partial"):
+        writer = orphan.name.split(".")[-2]
+        if writer.isdigit() and not _runs(int(writer)):
+            if orphan.is_dir():
+                shutil.rmtree(orphan)
+            else:
+                orphan.unlink(missing_ok=True)
 
 
 def _runs(process: int) -> bool:

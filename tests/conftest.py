@@ -31,7 +31,7 @@ READERS = ROOT / ".readers/bin"
 
 
 def reader(command: str, *arguments: str | Path, folder: Path, home: Path) -> subprocess.CompletedProcess:
-    """Run a command of the environment `.readers` in `folder`, with `home` for what it would keep in the user's home."""
+    """Run a command of the environment `.readers` in `folder`; what it keeps in the user's home goes to `home`."""
     assert (READERS / command).exists(), "the environment .readers is missing: run `make .readers/ready`"
     home.mkdir(exist_ok=True)
     environment = os.environ | {"HOME": str(home), "PATH": f"{READERS}:{os.environ['PATH']}", "NO_COLOR": "1"}

@@ -139,8 +139,13 @@ def test_pandas(exported, home):
 def test_pandas_reads_every_table_as_declared(exported, home, declared):
     """The recipe's function, on every table: the types are the schemas', no value is lost or changed."""
     code = block("pandas").partition("events = ")[0]
-    code += "import sys\nfor name in sys.argv[1:]:\n    frame = table(name)\n    "
-    code += "print(json.dumps([name, list(map(str, frame.dtypes)), frame.astype(object).where(frame.notna(), None).values.tolist()]))"
+    code += """
+import sys
+for name in sys.argv[1:]:
+    frame = table(name)
+    rows = frame.astype(object).where(frame.notna(), None).values.tolist()
+    print(json.dumps([name, list(map(str, frame.dtypes)), rows]))
+"""
     result = reader("python", "-c", code, *declared.schemas, folder=exported, home=home)
     assert result.returncode == 0, result.stderr
     kinds = {"integer": "Int64", "number": "Float64", "boolean": "boolean"}
@@ -194,5 +199,6 @@ def test_json_from_the_site(tmp_path):
 
 def test_the_readers_are_those_of_the_lock():
     """The environment has what the recipes name, so that no test passes by an import from elsewhere."""
-    code = "import duckdb, pandas, polars, pyspark, sys; print(all('.readers' in m.__file__ for m in (duckdb, pandas, polars, pyspark)))"
+    modules = "duckdb, pandas, polars, pyspark"
+    code = f"import {modules}; print(all('.readers' in each.__file__ for each in ({modules})))"
     assert subprocess.run([READERS / "python", "-c", code], capture_output=True, text=True).stdout == "True\n"

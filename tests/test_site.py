@@ -69,9 +69,7 @@ def test_a_date_is_found_however_it_is_written(site, database, written):
     assert hits(site[1], written) == iso
 
 
-@pytest.mark.parametrize(
-    "nonsense", ["zzyzx", "尼斯湖水怪", "qwrtpsdf 北斗", "…", '"', "*", "'; --"]
-)
+@pytest.mark.parametrize("nonsense", ["zzyzx", "尼斯湖水怪", "qwrtpsdf 北斗", "…", '"', "*", "'; --"])
 def test_nonsense_finds_nothing_and_breaks_nothing(site, nonsense):
     answer = site[1].get("/search", params={"q": nonsense})
     assert answer.status_code == 200
@@ -79,7 +77,9 @@ def test_nonsense_finds_nothing_and_breaks_nothing(site, nonsense):
     assert "Nothing was found" in answer.text
 
 
-@pytest.mark.parametrize("words", ["AND OR NOT", "NEAR(a b)", 'label: "x" OR', "a^2 {b}", "-", '""', "北 OR 斗", "x" * 5000, "\0"])
+@pytest.mark.parametrize(
+    "words", ["AND OR NOT", "NEAR(a b)", 'label: "x" OR', "a^2 {b}", "-", '""', "北 OR 斗", "x" * 5000, "\0"]
+)
 def test_search_words_are_never_search_syntax(site, words):
     assert site[1].get("/search", params={"q": words}).status_code == 200
 

@@ -45,6 +45,7 @@ def export(
         book = workbook.book(package, tables, _reading(package.folder), done)
         with replacing_folder(output) as folder:
             _write(package, tables, folder, book, done)
+            refuse_foreign(package, output)  # once more, for what was put there in the meantime
     except OSError as error:
         hint = "the old export, if there was one, is untouched"
         raise Broken([Problem(str(output), "output", f"cannot be written: {error.strerror}", hint=hint)]) from None

@@ -40,7 +40,7 @@ def metadata(package: Package, files: Mapping[str, tuple[int | None, str]]) -> d
         "datePublished": declared.moment.date().isoformat() if declared.moment else None,
         "license": _references(licences),
         "author": _references(authors),
-        "publisher": _references(authors),
+        "publisher": _references([each for each in authors if each["@type"] == "Organization"]),
         "keywords": declared.keywords,
         "url": declared.homepage,
         "isBasedOn": _references(sources),

@@ -1,0 +1,34 @@
+"""The command `prc-reach`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import check, publish  # noqa: F401 - each adds its commands
+from .shared import app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"prc-reach {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _prc_reach(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; never ends in a traceback for what the package or its user does."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, not a traceback
+    app(prog_name="prc-reach")

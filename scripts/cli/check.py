@@ -1,0 +1,79 @@
+"""Commands that look at the tables and keep them in form: check, fmt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..problem import Broken, Problem
+from .shared import FINE, PROBLEMS, Folder, Format, Tables, app, checked, known, show, told
+
+
+@app.command()
+def check(
+    tables: Tables = None,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How problems are told.")] = Format.text,
+    package: Folder = Path("."),
+) -> None:
+    """Validate every table with frictionless, with pandera and by the declared rules.
+
+    Each problem is told once, with file and line, what is wrong and what to try.
+    """
+    with told(format):
+        report, _, _ = checked(package, tables)
+        show(report.problems, format, report)
+        raise typer.Exit(PROBLEMS if report.problems else FINE)
+
+
+@app.command()
+def fmt(
+    tables: Tables = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; tell what would change.")] = False,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How problems are told.")] = Format.text,
+    package: Folder = Path("."),
+) -> None:
+    """Write tables in canonical form: order of columns and rows, quotes, line ends, spaces.
+
+    No value changes its meaning; what cannot be mended safely is told and left alone.
+    """
+    from .. import canonical
+    from ..package import load
+
+    with told(format):
+        loaded = load(package)
+        problems = []
+        for name in known(loaded, tables):
+            try:
+                if check:
+                    problems += filter(None, [canonical.not_canonical(loaded, name)])
+                elif canonical.rewrite(loaded, name):
+                    typer.echo(f"{loaded.resources[name].path}: put in canonical form", err=format is not Format.text)
+            except FileNotFoundError:
+                problems.append(
+                    Problem(loaded.resources[name].path, "missing-file", "there is no such file", table=name)
+                )
+            except OSError as error:
+                raise Broken(
+                    [
+                        Problem(
+                            loaded.resources[name].path,
+                            "output",
+                            f"cannot be read or written: {error.strerror}",
+                            hint="the old file is untouched",
+                        )
+                    ]
+                ) from None
+            except ValueError as error:
+                problems.append(
+                    Problem(
+                        loaded.resources[name].path,
+                        "format",
+                        f"left as it is: {error}",
+                        table=name,
+                        hint="run `prc-reach check` and mend what it tells first",
+                    )
+                )
+        show(problems, format)
+        raise typer.Exit(PROBLEMS if problems else FINE)

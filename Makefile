@@ -22,7 +22,7 @@ test: .venv/test .readers/ready
 lint: .venv/test
 	$(BIN)/ruff check .
 
-bench: .venv/core .bench/ready
+bench: .venv/test .bench/ready
 	$(BIN)/python tests/bench.py
 
 # An environment from a lock file: exact versions, each with its hashes.

@@ -69,7 +69,8 @@ def readable(package: Package, name: str) -> dict[str, tuple[Field, Reference | 
 
 def year_column(package: Package, name: str) -> list[tuple[str, str]]:
     """The column that says when the row's matter began, with the derived column of its year; empty where none does."""
-    return [(column, derived_names(column)[2]) for column in package.schemas[name].when[:1]]
+    schema = package.schemas[name]
+    return [(column, derived_names(column)[2]) for column in schema.when[:1] if schema.field(column).partial_date]
 
 
 def view(package: Package, name: str) -> str | None:

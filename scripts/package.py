@@ -242,8 +242,8 @@ def _role_problems(table: str, schemas: dict[str, Schema], domains: list[str]):
         hint = _mean(schema.domain, domains) or f"domains: {', '.join(domains)}"
         yield ("domain",), f"{DESCRIPTOR} declares no domain {schema.domain!r}", hint
     for name in schema.when:
-        if name in schema.names and not schema.field(name).partial_date:
-            yield ("when",), f"when names {name!r}, which holds no partial dates", f'give it "rdfType": "{EDTF}"'
+        if name in schema.names and not (schema.field(name).partial_date or schema.field(name).type == "date"):
+            yield ("when",), f"when names {name!r}, which holds no dates", f'give it "rdfType": "{EDTF}"'
     for key, name in (("where", schema.where), ("country", schema.country)):
         if name in schema.names and name not in schema.targets:
             yield (key,), f"{key} names {name!r}, which is no foreign key", None

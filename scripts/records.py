@@ -90,8 +90,8 @@ def _select(package: Package, name: str) -> str:
     schema = package.schemas[name]
     domain = next((each.title for each in package.descriptor.domains if each.name == schema.domain), None)
     when = [f"t.{quoted(column)}" for column in schema.when]
-    first = f"t.{quoted(derived_names(schema.when[0])[0])}" if when else "NULL"
-    last = [f"t.{quoted(derived_names(column)[1])}" for column in reversed(schema.when)]
+    first = _day(schema, schema.when[0], 0) if when else "NULL"
+    last = [_day(schema, column, 1) for column in reversed(schema.when)]
     values = [
         f"'{name}'",
         f"t.{quoted(schema.id)}",
@@ -109,6 +109,11 @@ def _select(package: Package, name: str) -> str:
         joined(_words(package, name, schema)),
     ]
     return f"SELECT {', '.join(values)} FROM {quoted(name)} AS t"
+
+
+def _day(schema: Schema, column: str, which: int) -> str:
+    """The first (0) or last (1) day that the date in the column may mean."""
+    return f"t.{quoted(derived_names(column)[which] if schema.field(column).partial_date else column)}"
 
 
 def _first(values: list[str]) -> str:

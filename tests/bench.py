@@ -6,8 +6,10 @@ several whole processes, taken in turn with those it is compared with.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import shutil
 import sqlite3
 import statistics
@@ -15,7 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Thread
+
+import httpx
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -169,7 +176,76 @@ def of_size(rows: int) -> None:
         print("  the sqlite3 shell is not installed: no .import to compare with (apt-get install sqlite3)")
 
 
+READERS = 10
+PAGES = (
+    "/",
+    "/prc-reach",
+    "/prc-reach/events",
+    "/prc-reach/events_readable",
+    "/prc-reach/organizations?_search=china",
+    "/prc-reach/places/tashkent",
+    "/prc-reach/places.json",
+    "/prc-reach?sql=SELECT+*+FROM+places+LIMIT+20",
+)
+
+
+def pages() -> None:
+    """The site's pages against plain Datasette's of the same file, in turn, for ten readers at once."""
+    with tempfile.TemporaryDirectory() as parent:
+        export = Path(parent) / "dist"
+        measured([BIN / "prc-reach", "export", "--output", export], ROOT)
+        commands = {
+            "ours": [BIN / "prc-reach", "serve", "--exported", "--output", export, "--port", "0"],
+            "plain": [BIN / "datasette", "--immutable", export / "prc-reach.db", "--port", "0"],
+        }
+        with ExitStack() as stack:
+            addresses = {name: stack.enter_context(served(command)) for name, command in commands.items()}
+            print(f"\nPages for {READERS} readers at once, milliseconds an answer (aim: 1.5 times plain datasette)")
+            for page in PAGES:
+                taken: dict[str, list[float]] = {"ours": [], "plain": []}
+                for turn in range(ROUNDS + 1):
+                    for name, address in addresses.items():
+                        times = asyncio.run(read_at_once(address + page))
+                        taken[name] += times if turn else []
+                ours, plain = (statistics.median(taken[name]) * 1000 for name in ("ours", "plain"))
+                worst = statistics.quantiles(taken["ours"], n=20)[-1] * 1000
+                print(
+                    f"  {page:48} ours {ours:7.1f} (p95 {worst:7.1f})  plain {plain:7.1f}  {ours / plain:5.2f} times plain"
+                )
+
+
+async def read_at_once(address: str) -> list[float]:
+    """Seconds that each of many readers waits for the page, all of them at the same time."""
+    async with httpx.AsyncClient(timeout=60) as client:
+
+        async def one() -> float:
+            start = time.perf_counter()
+            (await client.get(address)).raise_for_status()
+            return time.perf_counter() - start
+
+        return await asyncio.gather(*(one() for _ in range(READERS)))
+
+
+@contextmanager
+def served(command: list) -> Iterator[str]:
+    """The address at which the command serves, until the context ends."""
+    line = [str(each) for each in command]
+    process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        for told in process.stdout:
+            if address := re.search(r"http://127\.0\.0\.1:\d+", told):
+                break
+        else:
+            sys.exit(f"{line} did not serve")
+        Thread(target=process.stdout.read, daemon=True).start()  # so that its log never blocks it
+        yield address[0]
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 if __name__ == "__main__":
     real_package()
+    pages()
     for size in SIZES:
         of_size(size)

@@ -453,3 +453,45 @@ def test_a_database_without_the_site_is_plain_sqlite(site):
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
         connection.execute(f"SELECT * FROM {name}").fetchall()
     assert connection.execute("SELECT count(*) FROM records_fts WHERE records_fts MATCH '\"北 斗\"'").fetchone()[0] > 1
+
+
+def reconciled(client, **queries) -> dict:
+    answer = client.post("/reconcile", data={"queries": json.dumps(queries)})
+    assert answer.status_code == 200 and answer.headers["access-control-allow-origin"] == "*"
+    return {key: value["result"] for key, value in answer.json().items()}
+
+
+def test_openrefine_finds_the_service_and_its_entities(site):
+    client = site[1]
+    manifest = client.get("/reconcile").json()
+    assert {"name", "identifierSpace", "schemaSpace", "view", "defaultTypes"} <= set(manifest) and "0.2" in manifest[
+        "versions"
+    ]
+    found = reconciled(
+        client,
+        a={"query": "安洵信息"},
+        b={"query": "北斗", "type": "satellite_systems"},
+        c={"query": "China Coast Guard", "type": "organizations", "limit": 3},
+        d={"query": "zzyzx"},
+    )
+    assert [(found[key][0]["id"], found[key][0]["match"]) for key in "abc"] == [
+        ("organizations/isoon", True),
+        ("satellite_systems/beidou", True),
+        ("organizations/china-coast-guard", True),
+    ]
+    assert found["d"] == [] and len(found["c"]) <= 3
+    for each in found["a"]:
+        assert set(each) == {"id", "name", "type", "score", "match"} and each["type"][0]["id"]
+    view = manifest["view"]["url"].replace("{{id}}", found["a"][0]["id"])
+    assert client.get(view).status_code == 200
+    suggested = client.get("/reconcile/suggest/entity", params={"prefix": "Tashk"}).json()["result"]
+    assert "places/tashkent" in [each["id"] for each in suggested]
+    types = client.get("/reconcile/suggest/type", params={"prefix": "satell"}).json()["result"]
+    assert "satellite_systems" in [each["id"] for each in types]
+
+
+@pytest.mark.parametrize("queries", ["{x", "[]", "null", "1", '{"q": "x"}', '{"q": {}}', '{"q": {"query": null}}', "[" * 100_000,
+                                     '{"q": {"query": "China", "limit": -1}}', '{"q": {"query": "China", "limit": "x"}}'])  # fmt: skip
+def test_openrefine_is_told_what_is_wrong(site, queries):
+    answer = site[1].post("/reconcile", data={"queries": queries})
+    assert answer.status_code == 400 and answer.json()["error"]

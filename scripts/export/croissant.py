@@ -129,6 +129,6 @@ def _field(table: str, field: Field, path: str, target: str | None) -> dict:
         "@id": f"{table}/{field.name}",
         "name": field.name,
         "description": " ".join(filter(None, [field.description, *more])),
-        "dataType": ["sc:Text", field.rdfType] if field.rdfType else _TYPES[field.type],
+        "dataType": [_TYPES[field.type], field.rdfType] if field.rdfType else _TYPES[field.type],
         "source": {"fileObject": {"@id": path}, "extract": {"column": field.name}},
     }

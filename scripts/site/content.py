@@ -119,6 +119,16 @@ class Content:
         first = self.descriptor.licenses[0]
         return first.name or first.title or first.path
 
+    def base(self, datasette, request) -> str:
+        """The address at which readers reach the site, without a slash at its end."""
+        address = self.descriptor.homepage or (datasette.absolute_url(request, "/") if request else "")
+        return address.rstrip("/")
+
+    @property
+    def alias_tables(self) -> tuple[str, ...]:
+        """The tables whose rows are names of other rows: search finds those rows by them, not the names alone."""
+        return tuple(name for name, schema in self.package.schemas.items() if schema.about and schema.about.name)
+
     def table_page(self, name: str) -> str:
         """The path at which a reader meets the table."""
         return f"/{self.database}/{name}{READABLE if readable(self.package, name) else ''}"

@@ -43,6 +43,7 @@ class Hit:
     date: str
     certainty: str
     snippet: Markup
+    called: int  # 2 where its label is just what was asked for, 1 where another of its names is
 
 
 @dataclass
@@ -119,9 +120,9 @@ async def _searched(database, query: str, matched: str, table: str, page: int, w
     by_table = {name: number for name, number in counted.rows}
     total = by_table.get(table, 0) if table else sum(by_table.values())
     rows = await database.execute(
-        f"""{found} SELECT r.* FROM found JOIN {RECORDS} AS r ON r.rowid = id
+        f"""{found} SELECT r.*, named(:named, label, names) AS called FROM found JOIN {RECORDS} AS r ON r.rowid = id
         WHERE table_name NOT IN ({left_out}) AND (:table = '' OR table_name = :table)
-        ORDER BY named(:named, label, names) DESC, rank, table_name, row_id LIMIT {PAGE} OFFSET :skip""",
+        ORDER BY called DESC, rank, table_name, row_id LIMIT {PAGE} OFFSET :skip""",
         values,
     )
     marks = _marks(query)
@@ -184,4 +185,5 @@ def _hit(row, marks: re.Pattern) -> Hit:
         row["date"] or "",
         row["certainty"] or "",
         _marked(piece, marks),
+        row["called"],
     )

@@ -65,7 +65,7 @@ def extra_template_vars(datasette, request, view_name):
         return {key: [str(value) for (value,) in (await database.execute(sql)).rows] for key, sql in declared.items()}
 
     return {
-        "base": _base(datasette, request),
+        "base": content.base(datasette, request),
         "linked": linked,
         "query_charts": query_charts,
         "choices": choices,
@@ -90,12 +90,6 @@ def register_routes():
     ]
 
 
-def _base(datasette, request) -> str:
-    """The address at which readers reach the site, without a slash at its end."""
-    declared = datasette.content.descriptor.homepage
-    return (declared or datasette.absolute_url(request, "/") if request else declared or "").rstrip("/")
-
-
 async def _page(datasette, request, template: str, **values) -> Response:
     return Response.html(await datasette.render_template(template, values, request=request))
 
@@ -112,9 +106,7 @@ async def _search(datasette, request):
         if (number := request.args.get("page", "1")).isascii() and number.isdigit() and len(number) < 6
         else 1
     )
-    # A row that is another row's name is not shown by itself: that row is found by it.
-    names = tuple(name for name, schema in content.package.schemas.items() if schema.about and schema.about.name)
-    found = await search(datasette.get_database(content.database), query, table, page, names)
+    found = await search(datasette.get_database(content.database), query, table, page, content.alias_tables)
     pages = -(-found.total // PAGE)
     return await _page(
         datasette, request, "search.html", query=query, table=table, found=found, page=page, pages=pages,
@@ -191,4 +183,6 @@ async def _sitemap(datasette, request):
 
 
 async def _robots(datasette, request):
-    return Response.text(f"User-agent: *\nAllow: /\nSitemap: {_base(datasette, request)}/sitemap.xml\n")
+    return Response.text(
+        f"User-agent: *\nAllow: /\nSitemap: {datasette.content.base(datasette, request)}/sitemap.xml\n"
+    )

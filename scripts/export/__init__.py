@@ -78,8 +78,8 @@ def _write(package: Package, tables: dict[str, Table], folder: Path, book: bytes
     contents["CITATION.cff"] = citation.cff(declared).encode()
     sums = {path: (len(data), hashlib.sha256(data).hexdigest()) for path, data in contents.items()}
     contents["croissant.json"] = _json(croissant.metadata(package, sums))
-    about = _about(package)
-    packed = {path: (len(data), about[path]) for path, data in contents.items()}
+    told = about(package)
+    packed = {path: (len(data), told[path]) for path, data in contents.items()}
     archived = contents | {crate.NAME: _json(crate.metadata(package, packed))}
     archive.write(folder / f"{declared.name}.zip", archived, declared.moment or workbook.EPOCH)
     contents["zenodo.json"] = _json(citation.zenodo(declared))
@@ -92,8 +92,8 @@ def _write(package: Package, tables: dict[str, Table], folder: Path, book: bytes
     for name, table in tables.items():
         table.typed.write_parquet(folder / _parquet(name))
         done(name)
-    found = {path: ((folder / path).stat().st_size, about[path]) for path in _files(folder)}
-    (folder / crate.NAME).write_bytes(_json(crate.metadata(package, found | {SUMS: (None, about[SUMS])})))
+    found = {path: ((folder / path).stat().st_size, told[path]) for path in _files(folder)}
+    (folder / crate.NAME).write_bytes(_json(crate.metadata(package, found | {SUMS: (None, told[SUMS])})))
     lines = [f"{hashlib.sha256((folder / path).read_bytes()).hexdigest()}  {path}\n" for path in _files(folder)]
     (folder / SUMS).write_text("".join(lines), "utf-8", newline="\n")
 
@@ -128,10 +128,10 @@ def _parquet(table: str) -> str:
     return f"parquet/{table}.parquet"
 
 
-def _about(package: Package) -> dict[str, str]:
+def about(package: Package) -> dict[str, str]:
     """What each file of an export is, by path."""
     name = package.descriptor.name
-    about = TEXTS | {
+    told = TEXTS | {
         DESCRIPTOR: "The Data Package's descriptor: what the tables are, with sizes and hashes.",
         "CITATION.cff": "How to cite the package, in the Citation File Format.",
         "croissant.json": "The tables as a Croissant data set.",
@@ -144,10 +144,10 @@ def _about(package: Package) -> dict[str, str]:
     }
     for table, schema in package.schemas.items():
         resource = package.resources[table]
-        about[resource.path] = f"{schema.title}. {schema.description}"
-        about[resource.schema_path] = f"{schema.title}: the Table Schema."
-        about[_parquet(table)] = f"{schema.title}, in Parquet."
-    return about
+        told[resource.path] = f"{schema.title}. {schema.description}"
+        told[resource.schema_path] = f"{schema.title}: the Table Schema."
+        told[_parquet(table)] = f"{schema.title}, in Parquet."
+    return told
 
 
 def _reading(folder: Path) -> str:

@@ -16,12 +16,12 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from ..dictionary import Entry, dictionary
-from ..export import SUMS
+from ..export import SUMS, about
 from ..labels import READABLE, readable
 from ..package import Package
 from ..records import PROVENANCE
 
-CHANGES, MANUAL = "CHANGELOG.md", "CODEBOOK.md"
+CHANGES, MANUAL, RECIPES = "CHANGELOG.md", "CODEBOOK.md", "docs/recipes.md"
 _VERSION = re.compile(r"^## +(?P<title>(?P<version>[0-9][^\s(]*).*)$", re.MULTILINE)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HERE = Path(__file__).parent
@@ -76,9 +76,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Download:
-    """A file of the export, by its path in it; `size` is in bytes."""
+    """A file of the export, by its path in it, and what it is; `size` is in bytes."""
 
     path: str
+    about: str
     size: int
     sha256: str
 
@@ -194,8 +195,11 @@ class Content:
     def downloads(self) -> list[Download]:
         """The files of the export, those that hold the whole package first."""
         sums = (self.folder / SUMS).read_text("utf-8").splitlines()
-        pairs = [(line[66:], line[:64]) for line in sums]
-        files = [Download(path, (self.folder / path).stat().st_size, digest) for path, digest in pairs]
+        pairs = [*((line[66:], line[:64]) for line in sums), (SUMS, _sha256(self.folder / SUMS))]
+        told = about(self.package)
+        files = [
+            Download(path, told.get(path, ""), (self.folder / path).stat().st_size, digest) for path, digest in pairs
+        ]
         return sorted(
             files, key=lambda file: ("/" in file.path, not file.path.startswith(self.descriptor.name), file.path)
         )
@@ -257,6 +261,10 @@ def _versions(text: str) -> Iterator[Version]:
         body = text[head.end() : following.start() if following else len(text)]
         date = _DATE.search(head["title"])
         yield Version(head["version"], head["title"], date[0] if date else "", rendered(body))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _fingerprint(*files: Path) -> str:

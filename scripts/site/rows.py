@@ -121,6 +121,17 @@ class Rows:
             pages[id_][schema.id] = self._page(table, id_)
         return [pages.get(id_, {}) for id_ in ids]
 
+    async def levels(self) -> list:
+        """The records of the certainty levels, in the order of a column of whole numbers if there is one."""
+        tables = (schema.targets[CERTAINTY].resource for schema in self.schemas.values() if CERTAINTY in schema.targets)
+        if (table := next(tables, None)) is None:
+            return []
+        schema = self.schemas[table]
+        rank = next((field.name for field in schema.fields if field.type == "integer"), schema.id)
+        sql = f"""SELECT r.* FROM {quoted(table)} AS t JOIN {RECORDS} AS r
+            ON r.table_name = ? AND r.row_id = t.{quoted(schema.id)} ORDER BY t.{quoted(rank)}"""
+        return (await self.database.execute(sql, [table])).rows
+
     def _page(self, table: str | None, row_id: object) -> str:
         return self.content.row_page(table, row_id) if table and row_id is not None else ""
 

@@ -4,9 +4,8 @@ from datasette import Response, hookimpl
 from datasette.utils.asgi import AsgiFileDownload, NotFound
 
 from scripts.labels import READABLE
-from scripts.records import CERTAINTY
 from scripts.site import pictures
-from scripts.site.content import MANUAL, plain, rendered
+from scripts.site.content import MANUAL, RECIPES, plain, rendered
 from scripts.site.rows import Rows
 from scripts.site.search import PAGE, search
 
@@ -81,6 +80,7 @@ def register_routes():
         (r"^/map$", _map),
         (r"^/about$", _about),
         (r"^/manual$", _manual),
+        (r"^/recipes$", _recipes),
         (r"^/dictionary$", _dictionary),
         (r"^/downloads$", _downloads),
         (r"^/downloads/(?P<path>.+)$", _download),
@@ -128,21 +128,20 @@ async def _map(datasette, request):
 
 async def _about(datasette, request):
     content = datasette.content
-    levels = next(
-        (
-            schema.targets[CERTAINTY].resource
-            for schema in content.package.schemas.values()
-            if CERTAINTY in schema.targets
-        ),
-        "",
-    )
-    sql = "SELECT row_id, label, words FROM records WHERE table_name = ? ORDER BY rowid"
-    found = await datasette.get_database(content.database).execute(sql, [levels])
-    return await _page(datasette, request, "about.html", levels=found.rows, levels_table=levels)
+    levels = await Rows(datasette.get_database(content.database), content).levels()
+    return await _page(datasette, request, "about.html", levels=levels)
 
 
 async def _manual(datasette, request):
-    return await _page(datasette, request, "manual.html", manual=rendered(datasette.content.text(MANUAL)))
+    return await _text(datasette, request, "Coding manual", MANUAL)
+
+
+async def _recipes(datasette, request):
+    return await _text(datasette, request, "Recipes", RECIPES)
+
+
+async def _text(datasette, request, title: str, name: str) -> Response:
+    return await _page(datasette, request, "text.html", title=title, text=rendered(datasette.content.text(name)))
 
 
 async def _dictionary(datasette, request):
@@ -171,7 +170,7 @@ async def _feed(datasette, request):
 async def _sitemap(datasette, request):
     """Every page that a search engine should know: our own, the questions, each table and each row."""
     content = datasette.content
-    paths = ["/", "/about", "/manual", "/dictionary", "/downloads", "/map", f"/{content.database}"]
+    paths = ["/", "/about", "/manual", "/recipes", "/dictionary", "/downloads", "/map", f"/{content.database}"]
     paths += [question.page for question in content.questions]
     paths += [card.page for domain in content.domains for card in domain.tables]
     found = await datasette.get_database(content.database).execute(

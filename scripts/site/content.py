@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from ..dictionary import Entry, dictionary
-from ..export import SUMS, about
+from ..export import SUMS, about, citation
 from ..labels import READABLE, readable
 from ..package import Package
 from ..records import PROVENANCE
@@ -104,16 +103,9 @@ class Content:
         return self.descriptor.title
 
     @property
-    def year(self) -> str:
-        """The year of this version, empty where the descriptor has no date."""
-        return (self.descriptor.created or "")[:4]
-
-    @property
     def citation(self) -> str:
         """How to cite the package."""
-        authors = ", ".join(each.title for each in self.descriptor.contributors if each.title) or self.title
-        year = f" ({self.year})" if self.year else ""
-        return f"{authors}{year}. {self.title}, version {self.descriptor.version}. Open data, {self.licence}."
+        return citation.text(self.descriptor)
 
     @property
     def licence(self) -> str:
@@ -203,41 +195,6 @@ class Content:
         return sorted(
             files, key=lambda file: ("/" in file.path, not file.path.startswith(self.descriptor.name), file.path)
         )
-
-    def dataset(self, base: str) -> Markup:
-        """The package as schema.org's Dataset in JSON-LD, for search engines; `base` is the site's address."""
-        declared = self.descriptor
-        kinds = {"zip": "application/zip", "db": "application/vnd.sqlite3", "json": "application/json", "csv": "text/csv",
-                 "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "parquet": "application/vnd.apache.parquet"}  # fmt: skip
-        files = [
-            {
-                "@type": "DataDownload",
-                "name": file.path,
-                "contentUrl": f"{base}/downloads/{file.path}",
-                "encodingFormat": kinds[file.path.rsplit(".", 1)[-1]],
-                "contentSize": f"{file.size} B",
-                "sha256": file.sha256,
-            }
-            for file in self.downloads
-            if file.path.rsplit(".", 1)[-1] in kinds
-        ]
-        told = {
-            "@context": "https://schema.org/",
-            "@type": "Dataset",
-            "name": declared.title,
-            "description": declared.description,
-            "url": f"{base}/",
-            "version": declared.version,
-            "license": declared.licenses[0].path,
-            "keywords": declared.keywords,
-            "isAccessibleForFree": True,
-            "datePublished": (declared.created or "")[:10] or None,
-            "creator": [{"@type": "Organization", "name": each.title} for each in declared.contributors if each.title],
-            "isBasedOn": [each.title for each in declared.sources if each.title],
-            "distribution": files,
-        }
-        text = json.dumps({key: value for key, value in told.items() if value}, ensure_ascii=False)
-        return Markup(text.replace("<", "\\u003c"))
 
 
 _ENDINGS = {"_min": ", at least", "_max": ", at most", "_zh": ", Chinese", "_pct": ", per cent", "_id": ""}

@@ -6,6 +6,7 @@ from datasette.utils.asgi import AsgiFileDownload, NotFound
 from scripts.labels import READABLE
 from scripts.site import pictures
 from scripts.site.content import MANUAL, RECIPES, plain, rendered
+from scripts.site.jsonld import dataset
 from scripts.site.rows import Rows
 from scripts.site.search import PAGE, search
 
@@ -95,7 +96,8 @@ async def _page(datasette, request, template: str, **values) -> Response:
 
 
 async def _home(datasette, request):
-    return await _page(datasette, request, "index.html")
+    content = datasette.content
+    return await _page(datasette, request, "index.html", dataset=dataset(content, content.base(datasette, request)))
 
 
 async def _search(datasette, request):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from .dates import derived_names
 from .descriptor import Field, Reference
@@ -29,13 +30,13 @@ def joined(parts: Iterable[str]) -> str:
 def label(package: Package, table: str, row: str) -> str:
     """The label of the row of `table` that is called `row` in the query: its own columns, keys by their labels.
 
-    A table without a declared label shows the first column of its key.
+    What is the same twice is told once. A table without a declared label shows the first column of its key.
     """
     schema = package.schemas[table]
     parts = [target_label(package, table, row, column) for column in schema.label]
     if not parts:
         return f"{row}.{quoted(schema.primaryKey[0])}"
-    return parts[0] if len(parts) == 1 else joined(parts)
+    return parts[0] if len(parts) == 1 else joined([parts[0], *(f"nullif({b}, {a})" for a, b in pairwise(parts))])
 
 
 def target_label(package: Package, table: str, row: str, column: str) -> str:

@@ -15,6 +15,7 @@ from .package import LINKS, RECORDS, Package
 
 # The columns in which every table of facts says where a row was read, how sure it is and on whose word.
 SOURCE, LOCATOR, CERTAINTY, SPEAKER = PROVENANCE = ("source_id", "locator", "certainty", "attributed_to")
+STATUS, AS_OF = "status", "as_of"  # the columns that tell the planned from the done, and for when
 
 WORDS = ("label", "names", "words")  # what is searched, the weightiest first
 _COLUMNS = ("table_name", "row_id", "domain", "label", "date", "first_day", "last_day", "country_id", "place_id")
@@ -28,6 +29,8 @@ DESCRIPTIONS = {
     "last_day": "Last day that it may have happened on, or ended.",
     "country_id": "The country that it is about, the place's where the row names only a place.",
     "place_id": "The place that it is about.",
+    "status": "Whether it is proposed, planned, under way, done …",
+    "as_of": "The date for which the source says so.",
     "certainty": "How surely the text states it.",
     "source_id": "The text that was read.",
     "url": "Its address on the web.",
@@ -54,13 +57,13 @@ def create(connection: sqlite3.Connection, package: Package) -> None:
         f"FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(target)} ({quoted(key)})"
         for column, target, key in _referred(package)
     ]
-    columns = [f"{quoted(name)} TEXT" for name in (*_COLUMNS, CERTAINTY, SOURCE, "url", *WORDS[1:])]
+    columns = [f"{quoted(name)} TEXT" for name in (*_COLUMNS, STATUS, AS_OF, CERTAINTY, SOURCE, "url", *WORDS[1:])]
     body = ",\n  ".join([*columns, "PRIMARY KEY (table_name, row_id)", *keys])
     connection.execute(f"CREATE TABLE {RECORDS} (\n  {body}\n) STRICT")
     for name, schema in package.schemas.items():
         if schema.id:
             connection.execute(f"INSERT INTO {RECORDS} {_select(package, name)}")
-    for column in ("domain", "first_day", *(column for column, _, _ in _referred(package))):
+    for column in ("domain", "first_day", STATUS, *(column for column, _, _ in _referred(package))):
         connection.execute(f"CREATE INDEX {quoted(f'idx_{RECORDS}_{column}')} ON {RECORDS} ({quoted(column)})")
     columns = ("to_table", "to_id", "table_name", "row_id", "via")
     body = ", ".join(f"{column} TEXT NOT NULL" for column in columns)
@@ -102,8 +105,7 @@ def _select(package: Package, name: str) -> str:
         _first(last),
         _first([f"t.{quoted(schema.country)}"] * bool(schema.country) + _country_of_place(package, schema)),
         f"t.{quoted(schema.where)}" if schema.where else "NULL",
-        _own(schema, CERTAINTY),
-        _own(schema, SOURCE),
+        *(_own(schema, column) for column in (STATUS, AS_OF, CERTAINTY, SOURCE)),
         _first([f"t.{quoted(field.name)}" for field in schema.fields if field.rdfType == WEB_ADDRESS]),
         joined(_names(package, name, schema)),
         joined(_words(package, name, schema)),
@@ -121,7 +123,7 @@ def _first(values: list[str]) -> str:
 
 
 def _own(schema: Schema, column: str) -> str:
-    """The provenance column of the row `t`, where the table has it beside its key."""
+    """The column of the row `t`, where the table has it beside its key."""
     return f"t.{quoted(column)}" if column in schema.names and column not in schema.primaryKey else "NULL"
 
 
@@ -153,6 +155,7 @@ def _words(package: Package, name: str, schema: Schema) -> Iterator[str]:
     """The row's texts, dates and numbers, and the labels of what it refers to, save what names it or says where it was read."""
     about = (schema.about.table, schema.about.row) if schema.about else ()
     left_out = {*schema.label, SOURCE, LOCATOR, CERTAINTY, schema.id, *about}
+    yield "'" + schema.title.replace("'", "''") + "'"
     for field in schema.fields:
         if field.name in schema.targets and field.name not in left_out:
             yield target_label(package, name, "t", field.name)

@@ -168,6 +168,15 @@ class Content:
         databases = self.settings.get("databases") or {}
         return (databases.get(self.descriptor.name) or {}).get("queries") or {}
 
+    def plain(self, name: str) -> str:
+        """A column's name in plain words: as some schema titles it, with its key's ending or without, or made of the name."""
+        return self._titles.get(name) or self._titles.get(f"{name}_id") or _humanised(name)
+
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        fields = (field for schema in self.package.schemas.values() for field in schema.fields)
+        return {field.name: field.title for field in fields if field.title}
+
     @cached_property
     def dictionary(self) -> list[Entry]:
         """What every table and column means."""
@@ -197,11 +206,11 @@ class Content:
         )
 
 
-_ENDINGS = {"_min": ", at least", "_max": ", at most", "_zh": ", Chinese", "_pct": ", per cent", "_id": ""}
+_ENDINGS = {"_min": ", at least", "_max": ", at most", "_id": ""}
 
 
-def plain(name: str) -> str:
-    """A column's name in plain words: `seat_place_id` is a seat place, `name_zh` a name, Chinese."""
+def _humanised(name: str) -> str:
+    """A column's name in plain words: `seat_place_id` is a seat place."""
     ending = next((each for each in _ENDINGS if name.endswith(each)), "")
     words = name.removesuffix(ending).replace("_", " ").strip() + _ENDINGS.get(ending, "")
     return words[:1].upper() + words[1:]

@@ -7,14 +7,14 @@ whose values divide a bar. The numbers stand in the table below the picture too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import sqrt
 
 from ..descriptor import LATITUDE, LONGITUDE
 from ..labels import quoted
 from ..package import LINKS, RECORDS
-from .content import Content, plain
+from .content import Content
 
 WIDTH = 600  # of a bar's drawing, in its own units
 _TEXT_WIDTH = 0.62  # of a letter, in its size: wide enough that labels never touch
@@ -33,8 +33,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Bar:
+    """A bar with its name; `total` is None where there is no number."""
+
     label: str
-    total: float
+    total: float | None
     parts: list[Part]
 
 
@@ -47,22 +49,23 @@ class Chart:
     bars: list[Bar]
 
 
-def charts(rows: Iterable[dict], chart: dict) -> list[Chart]:
-    """A chart for each of the `heights` that has numbers, from the rows of a question's answer."""
+def charts(rows: Iterable[dict], chart: dict, plain: Callable[[str], str]) -> list[Chart]:
+    """A chart for each of the `heights` that has numbers, from the rows of a question's answer.
+
+    `plain` gives a column's name in plain words. A bar without a number is there, and says so.
+    """
     rows, by = list(rows), chart.get("by")
     divisions = list(dict.fromkeys(str(row[by]) for row in rows)) if by else []
-    return [
-        made
-        for column in chart["heights"]
-        if (made := _chart(plain(column), rows, chart["across"], column, by, divisions)).bars
-    ]
+    numbered = [column for column in chart["heights"] if any(row[column] is not None for row in rows)]
+    return [_chart(plain(column), rows, chart["across"], column, by, divisions) for column in numbered]
 
 
 def _chart(title: str, rows: list[dict], across: str, column: str, by: str | None, divisions: list[str]) -> Chart:
     bars: dict[str, list[tuple[str, float]]] = {}
     for row in rows:
+        numbers = bars.setdefault(str(row[across]), [])
         if row[column] is not None:
-            bars.setdefault(str(row[across]), []).append((str(row[by]) if by else "", row[column]))
+            numbers.append((str(row[by]) if by else "", row[column]))
     longest = max((sum(number for _, number in parts) for parts in bars.values()), default=0) or 1
     drawn = []
     for name, numbers in bars.items():
@@ -72,7 +75,7 @@ def _chart(title: str, rows: list[dict], across: str, column: str, by: str | Non
             place = divisions.index(division) if by else 0
             parts.append(Part(place, division, number, round(start, 2), round(length, 2)))
             start += length
-        drawn.append(Bar(name, sum(number for _, number in numbers), parts))
+        drawn.append(Bar(name, sum(number for _, number in numbers) if numbers else None, parts))
     return Chart(title, divisions, drawn)
 
 

@@ -9,8 +9,10 @@ from ..descriptor import WEB_ADDRESS, Field
 from ..labels import quoted
 from ..package import LINKS, RECORDS
 from ..records import CERTAINTY, LOCATOR, PROVENANCE, SOURCE, SPEAKER
-from .content import Content, plain
+from .content import Content
 
+APPROXIMATE = "approximate"  # the column that says so of a row's quantities
+_COUNTED = ("ordinal", "position", "rank")  # units that say only that a number is one in a series
 _SHOWN = 12  # rows of one kind that refer to the row are listed, the rest is counted
 
 
@@ -24,6 +26,7 @@ class Cell:
     meaning: str = ""
     page: str = ""
     outside: bool = False
+    hedges: tuple[str, ...] = ()  # of a row that is listed: its status, and how sure it is where that is not plainly
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Rows:
             for name in schema.names
             if row[name] is not None and name != schema.id and (name not in PROVENANCE or name in schema.primaryKey)
         ]
-        cells = [self._cell(table, name, row, labels) for name in shown if not _lower_of_both(name, row)]
+        cells = [self._cell(table, name, row, labels) for name in shown if not _told_elsewhere(name, row)]
         return RowPage(
             table,
             schema.title,
@@ -118,8 +121,13 @@ class Rows:
         for id_, *values in found.rows:
             linked = {column: self._page(schema.targets[column].resource, value) for column, value in zip(keys, values)}
             pages[id_] = linked | {column.removesuffix("_id"): page for column, page in linked.items()}
-            pages[id_][schema.id] = self._page(table, id_)
+            pages[id_] |= dict.fromkeys(filter(None, (schema.id, schema.label_column)), self._page(table, id_))
         return [pages.get(id_, {}) for id_ in ids]
+
+    async def surest(self) -> str:
+        """The certainty level that needs no mention; empty where there is none."""
+        levels = await self.levels()
+        return levels[0]["row_id"] if levels else ""
 
     async def levels(self) -> list:
         """The records of the certainty levels, in the order of a column of whole numbers if there is one."""
@@ -150,22 +158,46 @@ class Rows:
         values = ", ".join(["(?, ?)"] * len(wanted))
         sql = f"SELECT * FROM {RECORDS} WHERE (table_name, row_id) IN (VALUES {values})"
         found = await self.database.execute(sql, [part for pair in sorted(wanted) for part in pair])
-        return {(record["table_name"], record["row_id"]): record for record in found.rows}
+        return {(record["table_name"], record["row_id"]): record for record in found.rows} | await self._units(wanted)
+
+    async def _units(self, wanted: set[tuple[str, object]]) -> dict[tuple[str, object], str]:
+        """The unit that each wanted row tells, if its table has such a column, by `unit` and id."""
+        units = {}
+        for table, row_id in wanted:
+            if "unit" in self.schemas[table].names:
+                sql = f"SELECT unit FROM {quoted(table)} WHERE {quoted(self.schemas[table].primaryKey[0])} = ?"
+                units["unit", row_id] = (await self.database.execute(sql, [row_id])).single_value()
+        return units
 
     def _cell(self, table: str, name: str, row: dict, labels: dict) -> Cell:
         field: Field = self.schemas[table].field(name)
-        value, unit = row[name], field.unit or ""
+        value, unit = row[name], self._unit(field, row, labels)
         if target := self.schemas[table].targets.get(name):
             record = labels.get((target.resource, value))
             words = record["words"] if record and name == CERTAINTY else ""
             label = record["label"] if record else value
-            return Cell(plain(name), label, "", words or field.description, self._page(target.resource, value))
+            return Cell(
+                self.content.plain(name), label, "", words or field.description, self._page(target.resource, value)
+            )
         if name.endswith(("_min", "_max")):
             name, value = _bounds(name, row)
         if field.type == "boolean":
             value = "yes" if value else "no"
+        elif isinstance(value, (int, float)):
+            value = _number(value)
+        unit = unit.removesuffix("s") if value == "1" else unit
         address = str(value) if field.rdfType == WEB_ADDRESS and str(value).startswith(("https://", "http://")) else ""
-        return Cell(plain(name), value, unit, field.description, address, bool(address))
+        return Cell(self.content.plain(name), value, unit, field.description, address, bool(address))
+
+    def _unit(self, field: Field, row: dict, labels: dict) -> str:
+        """The field's unit; where that is another column's to tell (`see currency`, `see indicator`), what it tells."""
+        unit = field.unit or ""
+        if unit in _COUNTED:
+            return ""
+        other = unit.removeprefix("see ")
+        if other == unit:
+            return unit
+        return str(row[other] or "") if other in row else (labels.get(("unit", row.get(f"{other}_id"))) or unit)
 
     async def _about(self, schema, row: dict) -> Cell | None:
         if not schema.about or not row[schema.about.row]:
@@ -218,12 +250,12 @@ class Rows:
 
     async def _referring(self, table: str, row_id: str) -> list[Group]:
         """Rows that refer to this one, by the column in which they do."""
-        sql = f"""SELECT * FROM (SELECT l.via, l.table_name, l.row_id, r.label, r.date, count(*) OVER (PARTITION BY l.via) AS number,
+        sql = f"""SELECT * FROM (SELECT l.via, l.table_name, l.row_id, r.label, r.date, r.status, r.certainty, count(*) OVER (PARTITION BY l.via) AS number,
               row_number() OVER (PARTITION BY l.via ORDER BY r.date, r.label, l.row_id) AS place
             FROM {LINKS} AS l JOIN {RECORDS} AS r USING (table_name, row_id) WHERE l.to_table = ? AND l.to_id = ?)
             WHERE place <= {_SHOWN} ORDER BY via, place"""
         found = await self.database.execute(sql, [table, row_id])
-        groups = []
+        groups, surest = [], await self.surest()
         for via, rows in groupby(found.rows, lambda row: row["via"]):
             name, column = via.split(".")
             if self.schemas[name].about and self.schemas[name].id:
@@ -232,11 +264,17 @@ class Rows:
             # All that was read in a text, or is as sure, is only counted; what cites a text is listed.
             counted = self.schemas[name].id and column in (SOURCE, CERTAINTY)
             cells = [
-                Cell("", each["label"], meaning=each["date"] or "", page=self._page(each["table_name"], each["row_id"]))
+                Cell(
+                    "",
+                    each["label"],
+                    meaning=each["date"] or "",
+                    page=self._page(each["table_name"], each["row_id"]),
+                    hedges=hedges(each, surest),
+                )
                 for each in ([] if counted else rows)
             ]
             key = self.schemas[table].id
-            as_what = "" if column in (key, CERTAINTY, SOURCE) else f", as {plain(column).lower()}"
+            as_what = "" if column in (key, CERTAINTY, SOURCE) else f", as {self.content.plain(column).lower()}"
             page = f"/{self.content.database}/{name}?{column}={row_id}"
             groups.append(Group(self.schemas[name].title + as_what, rows[0]["number"], cells, page))
         return groups
@@ -258,8 +296,15 @@ class Rows:
         )
 
 
-def _lower_of_both(name: str, row: dict) -> bool:
-    """Whether the column is the lower bound of a quantity whose upper bound the row has too, which tells both."""
+def hedges(record, surest: str) -> tuple[str, ...]:
+    """What a reader must know of a listed row at once: its status, and its certainty where that is not the surest."""
+    return tuple(each for each in (record["status"], record["certainty"]) if each and each != surest)
+
+
+def _told_elsewhere(name: str, row: dict) -> bool:
+    """Whether another cell tells the column: the lower bound with the upper, "approximate" with the quantity."""
+    if name == APPROXIMATE:
+        return any(key.endswith(("_min", "_max")) and value is not None for key, value in row.items())
     return name.endswith("_min") and row.get(name.removesuffix("_min") + "_max") is not None
 
 
@@ -267,6 +312,12 @@ def _bounds(name: str, row: dict) -> tuple[str, str]:
     """The quantity of which the column `name` is a bound, and its value in words: equal bounds are an exact figure."""
     quantity = name[:-4]
     low, high = row.get(f"{quantity}_min"), row.get(f"{quantity}_max")
+    about = "about " if row.get(APPROXIMATE) else ""
     if low is None or high is None:
-        return quantity, f"at least {low:,}" if high is None else f"at most {high:,}"
-    return quantity, f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        return quantity, f"{about}at least {_number(low)}" if high is None else f"{about}at most {_number(high)}"
+    return quantity, about + (_number(low) if low == high else f"{_number(low)} to {_number(high)}")
+
+
+def _number(value: float) -> str:
+    """The number as it is written, without a fraction of nothing."""
+    return f"{int(value):,}" if value == int(value) else f"{value:,}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from datasette.utils import escape_fts
@@ -16,6 +17,10 @@ from ..text import HAN, simplified, spaced
 PAGE = 20
 _WEIGHTS = "10, 8, 1"  # of records.WORDS in the rank
 _AROUND = 90  # characters of a snippet before and after what was found
+_TITLED = 5  # questions and tables offered
+_EMPTY = frozenset(
+    ["the", "and", "for", "with", "who", "what", "which", "where", "when", "how", "are", "was"]
+)  # words that tell nothing
 _HAN_RUN = re.compile(f"{HAN}+")
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name} | {
     name.lower(): number for number, name in enumerate(calendar.month_abbr) if name
@@ -41,6 +46,7 @@ class Hit:
     row_id: str
     label: Markup
     date: str
+    status: str
     certainty: str
     snippet: Markup
     called: int  # 2 where its label is just what was asked for, 1 where another of its names is
@@ -53,7 +59,7 @@ class Found:
     total: int = 0
     by_table: dict[str, int] = field(default_factory=dict)
     hits: list[Hit] = field(default_factory=list)
-    beginning: bool = False  # nothing has the words, but these rows have words that begin with the last one
+    instead: str = ""  # nothing has the words; what these rows have instead, in words
 
 
 def phrased(query: str) -> str:
@@ -68,6 +74,13 @@ def phrased(query: str) -> str:
         for part in parts
     ]
     return escape_fts("".join(words))
+
+
+def titled(query: str, titles: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of the pairs of title and page those whose titles have a word of the query, the ones with most of them first."""
+    words = {word for word in re.findall(r"\w{3,}", _folded(query)) if word not in _EMPTY}
+    scored = [(len(words & {*re.findall(r"\w+", _folded(title))}), title, page) for title, page in titles]
+    return [(title, page) for score, title, page in sorted(scored, key=lambda each: -each[0]) if score][:_TITLED]
 
 
 def with_iso_dates(query: str) -> str:
@@ -95,11 +108,26 @@ async def search(database, query: str, table: str = "", page: int = 1, without: 
     if not re.search(r"\w", matched):
         return Found()
     found = await _searched(database, query, matched, table, page, without)
-    if not found.total and (last := re.search(r"(\w{3,})$", query)):
-        starting = phrased(query[: last.start()]) + f' "{spaced(last[1])}"*'
-        found = await _searched(database, query, starting, table, page, without)
-        found.beginning = bool(found.total)
+    if found.total:
+        return found
+    for instead, loosened in _loosened(query):
+        found = await _searched(database, query, loosened, table, page, without)
+        if found.total:
+            found.instead = instead
+            break
     return found
+
+
+def _loosened(query: str) -> Iterator[tuple[str, str]]:
+    """What to try when no row has all the words, each in words and for FTS5: a beginning, then some of the words."""
+    if last := re.search(r"(\w{3,})$", query):
+        yield (
+            "These have words that begin with the last one.",
+            phrased(query[: last.start()]) + f' "{spaced(last[1])}"*',
+        )
+    words = [phrased(word) for word in re.findall(r"\w[\w'’-]{2,}", query)]
+    if len(words) > 1:
+        yield "These have some of the words.", " OR ".join(f"({word})" for word in words)
 
 
 async def _searched(database, query: str, matched: str, table: str, page: int, without: tuple[str, ...]) -> Found:
@@ -183,6 +211,7 @@ def _hit(row, marks: re.Pattern) -> Hit:
         row["row_id"],
         _marked(row["label"], marks),
         row["date"] or "",
+        row["status"] or "",
         row["certainty"] or "",
         _marked(piece, marks),
         row["called"],

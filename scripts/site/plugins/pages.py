@@ -5,10 +5,10 @@ from datasette.utils.asgi import AsgiFileDownload, NotFound
 
 from scripts.labels import READABLE
 from scripts.site import pictures
-from scripts.site.content import MANUAL, RECIPES, plain, rendered
+from scripts.site.content import MANUAL, RECIPES, rendered
 from scripts.site.jsonld import dataset
 from scripts.site.rows import Rows
-from scripts.site.search import PAGE, search
+from scripts.site.search import PAGE, search, titled
 
 _KINDS = {
     "csv": "text/csv; charset=utf-8",
@@ -34,7 +34,7 @@ def prepare_jinja2_environment(env, datasette):
     """What every template may use, that of an error too, which gets no other variables."""
     env.globals |= {
         "content": datasette.content,
-        "plain": plain,
+        "plain": datasette.content.plain,
         "readable_suffix": READABLE,
         "chart_width": pictures.WIDTH,
     }
@@ -57,7 +57,33 @@ def extra_template_vars(datasette, request, view_name):
         if "chart" not in query:
             return []
         answer = await database.execute(query["sql"], values)
-        return pictures.charts((dict(zip(answer.columns, row)) for row in answer.rows), query["chart"])
+        rows = (dict(zip(answer.columns, row)) for row in answer.rows)
+        return pictures.charts(rows, query["chart"], content.plain)
+
+    def query_links(name: str | None, columns: list[str], rows: list) -> tuple[set[str], list[dict[str, str]]]:
+        """The columns of the answer that are only there for links, and for each row the pages that its cells lead to.
+
+        As the question's `links` say: a shown column, and the columns (or a table's name and a column) of
+        the table and id of the row that it leads to, joined by a slash.
+        """
+        declared = (content.queries.get(name) or {}).get("links") or {}
+        pairs = {shown: leads.split("/") for shown, leads in declared.items()}
+        places = {column: index for index, column in enumerate(columns)}
+        hidden = {part for pair in pairs.values() for part in pair if part in places}
+        pages = []
+        for row in rows:
+            parts = {
+                shown: [str(row[places[part]]).strip() if part in places else part for part in pair]
+                for shown, pair in pairs.items()
+            }
+            pages.append(
+                {
+                    shown: content.row_page(*pair)
+                    for shown, pair in parts.items()
+                    if all(part.strip("\xa0") for part in pair)
+                }
+            )
+        return hidden, pages
 
     async def choices(name: str) -> dict[str, list[str]]:
         """What a reader may put in for each parameter of the question, as its `choices` find."""
@@ -68,6 +94,7 @@ def extra_template_vars(datasette, request, view_name):
         "base": content.base(datasette, request),
         "linked": linked,
         "query_charts": query_charts,
+        "query_links": query_links,
         "choices": choices,
         "row_page": rows.page,
     }
@@ -110,8 +137,10 @@ async def _search(datasette, request):
     )
     found = await search(datasette.get_database(content.database), query, table, page, content.alias_tables)
     pages = -(-found.total // PAGE)
+    titles = [(each.title, each.page) for each in content.questions]
+    titles += [(card.title, card.page) for domain in content.domains for card in domain.tables]
     return await _page(
-        datasette, request, "search.html", query=query, table=table, found=found, page=page, pages=pages,
+        datasette, request, "search.html", query=query, table=table, found=found, page=page, pages=pages, offered=titled(query, titles),
         titles={name: schema.title for name, schema in content.package.schemas.items()},
     )  # fmt: skip
 

@@ -16,3 +16,24 @@ document.addEventListener("keydown", (event) => {
     box.focus();
   }
 });
+
+// A link to a table of the dictionary opens it.
+function openTarget() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.matches("details")) target.open = true;
+}
+window.addEventListener("hashchange", openTarget);
+openTarget();
+
+// A report can be copied with one press.
+for (const area of document.querySelectorAll(".report textarea")) {
+  if (!navigator.clipboard) break;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Copy the report";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(area.value);
+    button.textContent = "Copied";
+  });
+  area.after(button);
+}

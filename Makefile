@@ -21,6 +21,7 @@ test: .venv/test .readers/ready
 
 lint: .venv/test
 	$(BIN)/ruff check .
+	$(BIN)/zizmor --offline --quiet --persona auditor .github .pre-commit-config.yaml
 
 bench: .venv/core .bench/ready
 	$(BIN)/python tests/bench.py

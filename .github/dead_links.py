@@ -1,9 +1,9 @@
 """Ask every web address in the tables whether it still answers, and write those that do not as Markdown.
 
 Run in the package's folder by `workflows/scheduled.yml`. An address is a field of the RDF type `schema:url`.
-Only what is surely dead is told: gone by the server's own word (404, 410), or no server there, both
-at a second try too. Servers that refuse a program, ask it to wait or have a bad day say nothing about a reader's browser.
-Writes nothing where every link lives. Ends with status 1 where none does, since then the network is to blame.
+Only what is surely dead is told: gone by the server's own word (404, 410), or no server there, both at a
+second try too. Servers that refuse a program, ask it to wait or have a bad day say nothing about a reader's
+browser. Writes nothing where every link lives. Ends with status 1 where none does: then it is the network.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ test: .venv/test .readers/ready
 
 lint: .venv/test
 	$(BIN)/ruff check .
+	$(BIN)/zizmor --offline --quiet --persona auditor .github .pre-commit-config.yaml
 
 bench: .venv/test .bench/ready
 	$(BIN)/python tests/bench.py
@@ -49,8 +50,8 @@ bench: .venv/test .bench/ready
 	@touch $@
 
 # Resolve the newest versions that pyproject.toml allows, for every platform and Python from 3.11.
-UV := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
-lock:
+UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
+lock: .venv/test
 	$(UV) pyproject.toml requirements/build.in -o requirements/core.txt
 	$(UV) pyproject.toml requirements/build.in --extra test -o requirements/test.txt
 	$(UV) requirements/bench.in -o requirements/bench.txt

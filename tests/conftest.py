@@ -17,6 +17,8 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SOMEBODY = {f"GIT_{role}_{what}": "test@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+SOMEBODY |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 PACKAGE_FILES = ("datapackage.json", "metadata.yml", "schemas", "tables")
 
 
@@ -85,6 +87,47 @@ def copied(folder: Path) -> Path:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     return folder
+
+
+def cloned(folder: Path) -> Path:
+    """A clone of the whole project in `folder`, as it stands here, committed, with this environment as its `.venv`."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    git("init", "-q", "-b", "main", folder=folder)
+    (folder / ".git/info/exclude").write_text("/.venv\n")  # .gitignore names a folder, and this is a link
+    committed(folder, "As it stands")
+    return folder
+
+
+def git(*arguments: str, folder: Path) -> str:
+    """Run git in `folder` as somebody, whatever the user's own settings are."""
+    result = subprocess.run(["git", *arguments], cwd=folder, env=os.environ | SOMEBODY, capture_output=True, text=True)
+    assert result.returncode == 0, result
+    return result.stdout
+
+
+def committed(folder: Path, message: str) -> None:
+    """Commit all that is in `folder`."""
+    git("add", "--all", folder=folder)
+    git("commit", "-q", "-m", message, folder=folder)
+
+
+def bash(script: str, folder: Path, **more: str) -> subprocess.CompletedProcess:
+    """Run a script in `folder` as GitHub runs a step's: by bash, ending at the first failure."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    environment |= SOMEBODY | {"COLUMNS": "200"} | more
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture

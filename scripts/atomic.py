@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -40,11 +40,12 @@ def replace_together(contents: Mapping[Path, bytes]) -> None:
                 stack.enter_context(replacing(path)).write_bytes(data)
     except BaseException:
         for path, data in before.items():
-            if data is None:
-                path.unlink(missing_ok=True)
-            elif path.read_bytes() != data:
-                with replacing(path) as partial:
-                    partial.write_bytes(data)
+            with suppress(OSError):  # what cannot be put back must not keep the others from it
+                if data is None:
+                    path.unlink(missing_ok=True)
+                elif path.read_bytes() != data:
+                    with replacing(path) as partial:
+                        partial.write_bytes(data)
         raise
 
 

@@ -55,14 +55,17 @@ class Change:
     def __post_init__(self):
         self._before = {path: self._content(path) for path in self.files}
 
-    def problems(self, done: Callable[[str], None] = lambda name: None) -> list[Problem]:
-        """All that `check` tells of the package with this change. Raises `Broken` where its declaration is not sound."""
+    def problems(self, done: Callable[[str], None] = lambda name: None, names: Iterable[str] = ()) -> list[Problem]:
+        """All that `check` tells of the package with this change, or of the tables called `names`.
+
+        Raises `Broken` where its declaration is not sound.
+        """
         with Outside() as outside, tempfile.TemporaryDirectory() as folder:
             from .check import check
             from .package import load
 
             self._copy(Path(folder))
-            report, _ = check(load(Path(folder)), outside, done=done)
+            report, _ = check(load(Path(folder)), outside, names, done)
             return report.problems
 
     def new_problems(self, done: Callable[[str], None] = lambda name: None) -> list[Problem]:
@@ -70,7 +73,8 @@ class Change:
         found = self.problems(done)
         if not found:
             return []
-        known = Counter(map(_identity, Change(self.package, {}).problems(done)))
+        tables = {problem.table for problem in found} & set(self.package.resources)
+        known = Counter(map(_identity, Change(self.package, {}).problems(names=tables)))
         new = []
         for problem in found:
             if known[_identity(problem)]:

@@ -12,6 +12,7 @@ from .problem import Problem
 HELP = """Type the value and press Enter.
   Enter alone   leave the cell empty, or take what stands in [brackets]
   part of a name   for a key: the rows that match are listed; type the number of one, or its id
+  -   leave the cell empty, whatever stands in [brackets]
   <   go back to the question before
   ?   this help
   Ctrl-C or Ctrl-D   give up; nothing is written"""
@@ -76,7 +77,7 @@ class Dialogue:
                 continue
             if answer == "<":
                 return -1
-            answer = answer or proposal or ""
+            answer = "" if answer == "-" else answer or proposal or ""
             if target and answer:
                 answer, offered = self._key(target, answer, offered)
                 if not answer:
@@ -87,7 +88,7 @@ class Dialogue:
                 return 1
             for problem in problems:
                 self._say(_told(problem))
-            proposal = before
+            proposal = None if answer == proposal else proposal
             if before is None:
                 del self._entry.values[name]
             else:

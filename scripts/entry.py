@@ -13,7 +13,7 @@ from slugify import slugify
 
 from . import database, frames
 from .changes import Row
-from .labels import label, quoted
+from .labels import BETWEEN, label, quoted
 from .package import Package
 from .problem import Problem, merged, nearest, without_followers
 from .records import other_names
@@ -56,16 +56,19 @@ class Keys:
         wanted = _folded(text)
         found = []
         for row_id, (name, others) in self._rows(table).items():
-            first, rest = [_folded(row_id), _folded(name)], _folded(others or "")
-            whole = " ".join([*first, rest])
-            if wanted in first:
-                found.append((0, row_id, name))
-            elif any(each.startswith(wanted) for each in first):
-                found.append((1, row_id, name))
+            names = [_folded(each) for each in (row_id, name, *(others or "").split(BETWEEN))]
+            whole = " ".join(names)
+            if wanted in names:
+                rank = 0
+            elif any(each.startswith(wanted) for each in names):
+                rank = 1
             elif wanted in whole:
-                found.append((2, row_id, name))
+                rank = 2
             elif all(word in whole for word in wanted.split()):
-                found.append((3, row_id, name))
+                rank = 3
+            else:
+                continue
+            found.append((rank, row_id, name))
         return [(row_id, name) for _, row_id, name in sorted(found)]
 
     def nearest(self, table: str, text: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from ..problem import Broken, Problem, nearest
-from .shared import PROBLEMS, Folder, Format, app, known, progress, show, told
+from .shared import FINE, PROBLEMS, Folder, Format, app, known, progress, show, told
 
 if TYPE_CHECKING:
     from ..changes import Change
@@ -89,6 +89,43 @@ def new_table(
             typer.echo(f"{path}: written")
         schema, *_ = change.files
         typer.echo(f"Now say in {schema} what each column means, with an example; then: prc-reach new {name}")
+
+
+@app.command("import")
+def bring_in(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An Excel workbook (.xlsx) or a CSV file.")],
+    table: Annotated[
+        Optional[str],
+        typer.Option("--table", help="The table; by default the one that the sheet or file is called after."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How problems are told.")] = Format.text,
+    package: Folder = Path("."),
+) -> None:
+    """Bring rows from a spreadsheet into the tables: new ones are added, those with a known key updated.
+
+    A column that the sheet lacks stays as it is; an empty cell in one that it has empties the cell. What
+    spreadsheets do to values is mended where it is certain, and told. Nothing is written if anything is wrong.
+    """
+    with told(format):
+        from ..merge import Merge
+        from ..package import load
+
+        loaded = load(package)
+        known(loaded, [table] if table else None)
+        merge = Merge(loaded, file, table)
+        with progress("checking", 2 * len(loaded.resources)) as done:
+            problems = merge.problems(done)
+        for line in merge.notes:
+            typer.echo(f"note: {line}", err=format is not Format.text)
+        for difference in merge.differences if not problems or dry_run else ():
+            for line in difference.lines() if dry_run else [difference.summary()]:
+                typer.echo(line, err=format is not Format.text)
+        show(problems, format)
+        if problems or dry_run:
+            typer.echo("nothing was written", err=True)
+            raise typer.Exit(PROBLEMS if problems else FINE)
+        merge.change.write()
 
 
 def _usage(entry: Entry) -> str:

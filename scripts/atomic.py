@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -25,6 +25,28 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def replace_together(contents: Mapping[Path, bytes]) -> None:
+    """Write all files, or leave all as they were: OSError where one cannot be written.
+
+    All new files are whole before the first takes its place. No system renames several files by one
+    call, so only a failure of power between the renames could leave some of them old.
+    """
+    before = {path: path.read_bytes() if path.exists() else None for path in contents}
+    try:
+        with ExitStack() as stack:
+            for path, data in contents.items():
+                stack.enter_context(replacing(path)).write_bytes(data)
+    except BaseException:
+        for path, data in before.items():
+            with suppress(OSError):  # what cannot be put back must not keep the others from it
+                if data is None:
+                    path.unlink(missing_ok=True)
+                elif path.read_bytes() != data:
+                    with replacing(path) as partial:
+                        partial.write_bytes(data)
+        raise
 
 
 @contextmanager

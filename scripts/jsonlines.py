@@ -56,6 +56,12 @@ def line_of(text: str, path: Path_) -> int:
     return text.count("\n", 0, found[path]) + 1
 
 
+def span_of(text: str, path: Path_) -> tuple[int, int]:
+    """Offsets of the beginning and the end of the value at `path` in JSON `text`. KeyError where it is not there."""
+    start = dict(_walk(text, _BLANK.match(text).end(), ()))[path]
+    return start, _scalar(text, start)[1]
+
+
 class _Repeated(ValueError):
     pass
 

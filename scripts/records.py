@@ -107,7 +107,7 @@ def _select(package: Package, name: str) -> str:
         f"t.{quoted(schema.where)}" if schema.where else "NULL",
         *(_own(schema, column) for column in (STATUS, AS_OF, CERTAINTY, SOURCE)),
         _first([f"t.{quoted(field.name)}" for field in schema.fields if field.rdfType == WEB_ADDRESS]),
-        joined(_names(package, name, schema)),
+        other_names(package, name),
         joined(_words(package, name, schema)),
     ]
     return f"SELECT {', '.join(values)} FROM {quoted(name)} AS t"
@@ -134,6 +134,11 @@ def _country_of_place(package: Package, schema: Schema) -> list[str]:
     country = package.schemas[target.resource].country
     where = f"p.{quoted(target.fields[0])} = t.{quoted(schema.where)}"
     return [f"(SELECT p.{quoted(country)} FROM {quoted(target.resource)} AS p WHERE {where})"] if country else []
+
+
+def other_names(package: Package, name: str) -> str:
+    """What else the row `t` of the table is called, all of it in one text; null where nothing is."""
+    return joined(_names(package, name, package.schemas[name]))
 
 
 def _names(package: Package, name: str, schema: Schema) -> Iterator[str]:

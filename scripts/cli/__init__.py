@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import check, publish  # noqa: F401 - each adds its commands
+from . import check, look, publish  # noqa: F401 - each adds its commands
 from .shared import app
 
 

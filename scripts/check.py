@@ -23,9 +23,12 @@ class Report:
     seconds: float
 
 
-def read_tables(package: Package, thorough: Container[str] | None = None) -> dict[str, Table]:
-    """Every table of the package by name, in the order of the descriptor; the cells' text is looked at in the `thorough` ones, all by default."""
-    return {name: read(package, name, thorough is None or name in thorough) for name in package.resources}
+def read_tables(
+    package: Package, thorough: Container[str] | None = None, names: Iterable[str] = ()
+) -> dict[str, Table]:
+    """The tables called `names`, all by default, in that order; the text of cells is looked at in `thorough` ones, all by default."""
+    wanted = list(names) or package.resources
+    return {name: read(package, name, thorough is None or name in thorough) for name in wanted}
 
 
 def check(
@@ -46,7 +49,7 @@ def check(
     tables = read_tables(package, names)
     broken = [name for name, table in tables.items() if not table.whole]
     referred = {key.reference.resource for name in names for key in package.schemas[name].foreignKeys}
-    outside.job(package.folder / DESCRIPTOR, [name for name in names if name not in broken], sorted(referred), broken)
+    outside.job(package.folder / DESCRIPTOR, [name for name in names if name not in broken], broken, sorted(referred))
     found = [problem for name in names for problem in tables[name].problems]
     found += queries.problems(package, tables, names, changed)
     for name in names:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from .diff import Difference, Row, TableDifference
-from .text import INVISIBLE
+from .text import visible
 
 _LONGEST = 300  # characters of a cell that are shown
 _MARKDOWN = 60_000  # characters: GitHub takes no comment of more than 65,536
 _FEW = 10  # corrected cells that a changelog tells one by one
-_INVISIBLE = re.compile(INVISIBLE)
 _WORDS = ("added", "changed", "renamed", "removed")
 
 
@@ -172,9 +171,8 @@ def _cut(head: list[str], blocks: list[tuple[str, list[str]]]) -> str:
 
 
 def _shown(value: str) -> str:
-    """The value on one line, with what cannot be seen or moves a terminal's cursor written out, and not too long."""
-    short = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}… ({len(value):,} characters)"
-    return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", short).encode("utf-8", "replace").decode()
+    """The value on one line, all of it seen, and not too long."""
+    return visible(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}… ({len(value):,} characters)")
 
 
 def _escaped(value: str) -> str:

@@ -36,18 +36,16 @@ class Outside:
         self._process.communicate()
         self._errors.close()
 
-    def job(self, descriptor: Path, tables: Iterable[str], referred: Iterable[str], unsound: Iterable[str]) -> None:
+    def job(
+        self, descriptor: Path, tables: Iterable[str], unsound: Iterable[str], referred: Iterable[str] | None = None
+    ) -> None:
         """Let it validate `tables` of the package whose `datapackage.json` is `descriptor`.
 
-        `referred` are the tables that these refer to. Foreign keys into the `unsound` tables are left
-        out, since all of them would dangle.
+        Foreign keys into the `unsound` tables are left out, since all of them would dangle. `referred` are
+        the tables that the others refer to; without it every table is looked at for that.
         """
-        job = {
-            "descriptor": str(descriptor),
-            "tables": list(tables),
-            "referred": list(referred),
-            "unsound": list(unsound),
-        }
+        job = {"descriptor": str(descriptor), "tables": list(tables), "unsound": list(unsound)}
+        job["referred"] = None if referred is None else list(referred)
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
 
@@ -82,9 +80,13 @@ def _validated(job: dict) -> Iterator[dict]:
         yield {"table": name, "errors": [_plain(error) for error in errors]}
 
 
-def _only(content: dict, names: list[str]) -> dict:
-    """The descriptor with the resources called `names` alone: it takes long to read a schema."""
-    return content | {"resources": [each for each in content["resources"] if each["name"] in names]}
+def _only(content: dict, names: list[str] | None) -> dict:
+    """The descriptor with the resources called `names` alone, all for None: it takes long to read a schema."""
+    return (
+        content
+        if names is None
+        else content | {"resources": [each for each in content["resources"] if each["name"] in names]}
+    )
 
 
 def _keys_alone(resource, columns: list[str]):

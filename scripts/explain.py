@@ -83,10 +83,11 @@ _EXAMPLES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A declared rule as one or several tables have it: its message, its SQL of the first of them, and an example each way."""
+    """A declared rule as one or several tables have it; its SQL and an example each way are those of the table `shown`."""
 
     tables: list[str]
     message: str
+    shown: str
     sql: str
     column: str | None
     passes: dict[str, str | None]
@@ -157,7 +158,7 @@ def text(explanation: Explanation) -> str:
             f"  In {', '.join(variant.tables)}",
             *([f"  {variant.message}"] if len(explanation.variants) > 1 else []),
         ]
-        more = f" (of {variant.tables[0]}; the others name their own columns)" if len(variant.tables) > 1 else ""
+        more = f" (of {variant.shown}; the others name their own columns)" if len(variant.tables) > 1 else ""
         lines += [f"    SQL{more}", f"      {variant.sql}"]
         for word, example in (("passes", variant.passes), ("fails ", variant.fails)):
             lines += [f"    {word}  {_cells(example)}"] if example else []
@@ -177,17 +178,15 @@ def _variants(package: Package, found: dict[str, Rule]) -> list[Variant]:
     by_message: dict[str, list[str]] = {}
     for table, rule in found.items():
         by_message.setdefault(rule.message, []).append(table)
-    return [
-        Variant(
-            tables,
-            _sentence(message),
-            found[tables[0]].check or found[tables[0]].select,
-            found[tables[0]].column,
-            _passing(package, tables[0], found[tables[0]]),
-            found[tables[0]].bad_example,
+    variants = []
+    for message, tables in by_message.items():
+        examples = ((table, _passing(package, table, found[table])) for table in tables)
+        shown, passes = next((each for each in examples if each[1]), (tables[0], {}))
+        rule = found[shown]
+        variants.append(
+            Variant(tables, _sentence(message), shown, rule.check or rule.select, rule.column, passes, rule.bad_example)
         )
-        for message, tables in by_message.items()
-    ]
+    return variants
 
 
 def _passing(package: Package, table: str, rule: Rule) -> dict[str, str | None]:
@@ -212,6 +211,10 @@ def _example(package: Package, rule: str) -> tuple[str, str, str] | None:
         for each in schema.fields:
             if each.example and each.bad_example and _breaks(each, rule, each.bad_example):
                 return f"{table}.{each.name}: {each.description}", each.example, each.bad_example
+            limit = getattr(each.constraints, rule, None) if rule in ("minimum", "maximum") else None
+            if isinstance(limit, int | float):
+                beyond = limit + 1 if rule == "maximum" else limit - 1
+                return f"{table}.{each.name}: {each.description}", str(limit), str(beyond)
     return None
 
 

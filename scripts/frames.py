@@ -84,7 +84,7 @@ def _each(checks: list[tuple[str | None, str, pl.Expr]]) -> pa.DataFrameSchema:
 def _at_once(checks: list[tuple[str | None, str, pl.Expr]]) -> pa.DataFrameSchema:
     """The pandera schema that tells whether any row fails any check: one pass, which is enough for a sound table."""
     passes = pl.all_horizontal(passes.fill_null(True) for _, _, passes in checks)
-    return pa.DataFrameSchema(checks=[_check("all", passes)])
+    return pa.DataFrameSchema(checks=[_check("all is well", passes)])
 
 
 def _frame(table: Table) -> pl.DataFrame:

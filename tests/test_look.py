@@ -153,7 +153,7 @@ def planted(package, variant) -> list[dict]:
     """The problems of a table one of whose rows has the cells of the variant's failing example."""
     from scripts.check import read_tables
 
-    table = read_tables(load(package))[variant.tables[0]]
+    table = read_tables(load(package))[variant.shown]
     for column, cell in variant.fails.items():
         change_cell(package, table.name, table.row_id(0).split("/")[0], column, cell or "")
     return problems(package, table.name)

@@ -7,6 +7,7 @@ outsider does. Nothing heavy is imported here: the process is started before any
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -116,6 +117,7 @@ def _plain(error) -> dict:
 
 
 def _main() -> None:
+    gc.set_threshold(100_000)  # as the other side does, see `cli.main`
     import frictionless  # noqa: F401  while the other side still reads its tables
 
     for result in _validated(json.loads(sys.stdin.readline())):

@@ -24,7 +24,9 @@ def test_the_installed_command_is_the_module():
     )
 
 
-@pytest.mark.parametrize("arguments", [[], ["check"], ["fmt"], ["build"], ["export"], ["serve"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["check"], ["fmt"], ["build"], ["export"], ["serve"], ["show"], ["explain"], ["diff"]]
+)
 def test_help_reads_well(arguments):
     result = run(*arguments, "--help")
     assert result.returncode == 0

@@ -22,6 +22,7 @@ from .revision import Reader
 from .text import INVISIBLE  # noqa: F401 - that module lets a cell be of any length
 
 Key = tuple[str, ...]
+_DEEPEST = 50  # levels of a declaration
 _ALIKE = 0.5  # so large a part of two tables' rows is the same where one is the other under a new name
 
 
@@ -99,8 +100,8 @@ class _State:
 
     @property
     def fields(self) -> dict[str, dict]:
-        found = {each.get("name"): each for each in _list(self.schema, "fields") if isinstance(each, dict)}
-        return {name: each for name, each in found.items() if isinstance(name, str)}
+        found = [each for each in _list(self.schema, "fields") if isinstance(each, dict)]
+        return {each["name"]: each for each in found if isinstance(each.get("name"), str)}
 
     @property
     def key(self) -> list[str]:
@@ -158,7 +159,13 @@ def _json(data: bytes | None) -> dict | None:
         content = json.loads(data or b"")
     except (ValueError, RecursionError):
         return None
-    return content if isinstance(content, dict) else None
+    return content if isinstance(content, dict) and _shallow(content, _DEEPEST) else None
+
+
+def _shallow(value: object, levels: int) -> bool:
+    """Whether the JSON value is nested no deeper: what is, could not be compared or written without harm."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_shallow(each, levels - 1) for each in inner)
 
 
 def _list(content: dict, key: str) -> list:
@@ -340,7 +347,7 @@ def _schema_changes(old: _State, new: _State, columns: dict[str, str]) -> Iterat
     for name in dict.fromkeys([*rules[0], *rules[1]]):
         one, two = (each.get(name) for each in rules)
         if one is None or two is None:
-            yield f"rule {name} {'removed' if two is None else 'added'}: {(two or one).get('message', '')}"
+            yield f"rule {name} {'removed' if two is None else 'added'}: {(one if two is None else two).get('message', '')}"
         else:
             yield from (f"rule {name}: {words}" for words in _changes(one, two))
     yield from _changes(old.schema, new.schema, ("fields", "foreignKeys", "rules"))

@@ -30,14 +30,17 @@ def summary(difference: Difference) -> str:
 
 
 def text(difference: Difference) -> str:
-    """A paragraph a table, a line a row: + added, ~ changed, = renamed, - removed."""
+    """A paragraph a table, a line a row: + added, ~ changed, = renamed, - removed.
+
+    No line begins with a word of the tables, lest a log of GitHub take it for a command.
+    """
     lines = [summary(difference), *(f"! {_shown(note)}" for note in difference.notes)]
     lines += [f"package: {_shown(each)}" for each in difference.package]
     for table in difference.tables:
         lines += [
             "",
-            f"{_shown(table.name)}{_state(table, _shown)}",
-            *_details(table, difference, _shown, "    ", "  "),
+            f"table {_shown(table.name)}{_state(table, _shown)}",
+            *_details(table, difference, _shown, "    · ", "  "),
         ]
     for name, rows in difference.sources.items():
         lines += ["", f"new in {_shown(name)}", *(f"  + {_named(row, _shown)}" for row in rows)]
@@ -123,7 +126,7 @@ def _details(
 ) -> Iterator[str]:
     """What differs in a table, a line a piece: values by `code`, words by `prose`."""
     prose = prose or code
-    yield from (f"{outer}{prose(each)}" for each in table.schema)
+    yield from (f"{outer}{'* ' * outer.isspace()}{prose(each)}" for each in table.schema)
     marks = dict(zip(_WORDS, ("+", "~", "=", "-"))) if outer.isspace() else {what: what for what in _WORDS}
     for row in table.added if table.name not in difference.sources else []:
         yield f"{outer}{marks['added']} {_named(row, code, prose)}"

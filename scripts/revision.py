@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
@@ -109,7 +110,8 @@ def _blobs(path: Path, commit: str) -> Iterator[Reader]:
         if mode.startswith(b"100"):  # no links, no other repositories
             blobs[name.decode("utf-8", "surrogateescape")] = blob
     command = ["git", "-C", str(path), "--no-replace-objects", "cat-file", "--batch"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    offline = os.environ | {"GIT_NO_LAZY_FETCH": "1"}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=offline)
 
     def read(name: str) -> bytes | None:
         blob = blobs.get(str(PurePosixPath(name)))
@@ -117,8 +119,8 @@ def _blobs(path: Path, commit: str) -> Iterator[Reader]:
             return None
         process.stdin.write(blob + b"\n")
         process.stdin.flush()
-        size = int(process.stdout.readline().split()[-1])
-        return process.stdout.read(size + 1)[:-1]
+        *_, size = process.stdout.readline().split() or [b"missing"]
+        return process.stdout.read(int(size) + 1)[:-1] if size.isdigit() else None  # a clone may lack an object
 
     try:
         yield read

@@ -276,6 +276,7 @@ SPOILT = {
     "another shape": lambda old: '{"resources": {"a": 1}, "name": []}',
     "odd resources": lambda old: json.dumps({"resources": [1, {"name": 5}, {"name": "a\n::error::", "path": "../../etc/passwd", "schema": "/etc/passwd"}]}),
     "deep": lambda old: "[" * 100_000,
+    "deep enough to be read": lambda old: '{"resources": ' + "[" * 900 + "]" * 900 + "}",
     "a list": lambda old: "[]",
 }  # fmt: skip
 
@@ -318,6 +319,31 @@ def test_spoilt_files_on_either_side(repository, file, spoil):
     bad = git(repository, "rev-parse", "HEAD")
     git(repository, "checkout", "--quiet", good)
     assert "root:" not in diff_render.text(compared(repository, bad))
+
+
+def test_a_schema_of_odd_shapes(repository):
+    odd = [[], {}, 5, None, "::error::x", {"a": ["b"]}]
+    for position in range(len(odd)):
+        value = odd[position]
+
+        def change(schema, value=value):
+            schema["fields"] = [{"name": value, "constraints": value}, value, *schema["fields"]]
+            schema["foreignKeys"] = [{"fields": value, "reference": value}, value]
+            schema["rules"] = [{"id": value, "message": value}, value]
+            schema["primaryKey"], schema["label"], schema["::error::key"] = value, value, value
+
+        schema_edit(repository, "places", change)
+        edit(repository, "tables/places.csv", "place_id,", "::error::column,")
+        difference = compared(repository)
+        for renderer in (diff_render.text, diff_render.markdown, diff_render.as_json, diff_render.changelog):
+            assert not re.search(r"^\s*::", renderer(difference), re.MULTILINE)
+        git(repository, "checkout", "--quiet", "--", ".")
+
+
+def test_an_object_that_the_clone_lacks(repository):
+    blob = git(repository, "rev-parse", "HEAD:tables/places.csv")
+    (repository / f".git/objects/{blob[:2]}/{blob[2:]}").unlink()
+    assert [len(table.added) > 100 for table in compared(repository).tables] == [True]
 
 
 def test_a_zip_with_names_that_leave_it(repository, tmp_path):

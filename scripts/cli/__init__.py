@@ -30,7 +30,9 @@ def _prc_reach(
 
 def main() -> None:
     """Run the command line; never ends in a traceback for what the package or its user does."""
-    gc.set_threshold(100_000)  # what is read is kept: to look for garbage after each 700 objects takes a tenth of a check
+    gc.set_threshold(
+        100_000
+    )  # what is read is kept: to look for garbage after each 700 objects takes a tenth of a check
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, not a traceback
     app(prog_name="prc-reach")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from . import frames, queries, standard
@@ -23,26 +23,35 @@ class Report:
     seconds: float
 
 
-def read_tables(package: Package) -> dict[str, Table]:
-    """Every table of the package by name, in the order of the descriptor."""
-    return {name: read(package, name) for name in package.resources}
+def read_tables(
+    package: Package, thorough: Container[str] | None = None, names: Iterable[str] = ()
+) -> dict[str, Table]:
+    """The tables called `names`, all by default, in that order; the text of cells is looked at in `thorough` ones, all by default."""
+    wanted = list(names) or package.resources
+    return {name: read(package, name, thorough is None or name in thorough) for name in wanted}
 
 
 def check(
-    package: Package, outside: Outside, names: Iterable[str] = (), done: Callable[[str], None] = lambda name: None
+    package: Package,
+    outside: Outside,
+    names: Iterable[str] = (),
+    done: Callable[[str], None] = lambda name: None,
+    changed: Container[str] = (),
 ) -> tuple[Report, dict[str, Table]]:
     """Check the tables called `names`, all by default, and return the report and all tables as read.
 
     `outside` is a started frictionless. `done` is called with a table's name when an engine is
-    through with it, twice a table. Raises `Broken` where a rule of the declaration cannot be run.
+    through with it, twice a table. Rules of other tables run too where they read one of the `changed`
+    tables. Raises `Broken` where a rule of the declaration cannot be run.
     """
     start = time.monotonic()
     names = list(names) or list(package.resources)
-    tables = read_tables(package)
+    tables = read_tables(package, names)
     broken = [name for name, table in tables.items() if not table.whole]
-    outside.job(package.folder / DESCRIPTOR, [name for name in names if name not in broken], broken)
+    referred = {key.reference.resource for name in names for key in package.schemas[name].foreignKeys}
+    outside.job(package.folder / DESCRIPTOR, [name for name in names if name not in broken], broken, sorted(referred))
     found = [problem for name in names for problem in tables[name].problems]
-    found += queries.problems(package, tables, names)
+    found += queries.problems(package, tables, names, changed)
     for name in names:
         if tables[name].sound:
             found += frames.problems(tables[name], tables)

@@ -65,16 +65,19 @@ def load(
     tables: dict[str, Table],
     with_derived: bool = False,
     done: Callable[[str], None] = lambda name: None,
+    whole: bool | None = None,
 ) -> None:
     """Create every table in `connection` with its rows, and all records.
 
     `with_derived` adds the columns that `dates.derived` makes, for the database that is kept: there a
-    row that breaks a key raises `sqlite3.IntegrityError`. Without, for the rules of `check`, such a row
-    is left out, since `check` tells it anyway, and the records are a view of what the rules need.
+    row that breaks a key raises `sqlite3.IntegrityError`, unless `whole` is False. Without, for the rules
+    of `check`, such a row is left out, since `check` tells it anyway, and the records are a view of what
+    the rules need.
     """
+    whole = with_derived if whole is None else whole
     for name in in_order(package):
         _create(connection, name, package.schemas[name], with_derived)
-        _insert(connection, tables[name], with_derived)
+        _insert(connection, tables[name], with_derived, whole)
         done(name)
     if with_derived:
         records.create(connection, package)
@@ -165,7 +168,7 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
     connection.execute(f"CREATE TABLE {quoted(name)} (\n  {body}\n) STRICT")
 
 
-def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) -> None:
+def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool, whole: bool) -> None:
     """Fill the table from its typed frame, in the order of the file, which `fmt` keeps sorted by key."""
     columns: list[pl.Expr] = []
     for field in table.schema.fields:
@@ -174,7 +177,7 @@ def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) ->
             columns += derived(field.name)
     frame = table.typed.lazy().select(columns).collect()
     places = ",".join("?" * frame.width)
-    statement = f"INSERT{'' if with_derived else ' OR IGNORE'} INTO {quoted(table.name)} VALUES ({places})"
+    statement = f"INSERT{'' if whole else ' OR IGNORE'} INTO {quoted(table.name)} VALUES ({places})"
     for part in frame.iter_slices(_SLICE):
         connection.executemany(statement, part.iter_rows())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import string
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -38,6 +39,7 @@ Names = Annotated[
 ]
 
 
+@cache  # tables share most of their patterns
 def _check_pattern(pattern: str) -> str:
     """Refuse what the engines would read differently: both must take the whole value or none."""
     try:

@@ -1,7 +1,7 @@
 """The fast opinion: pandera (on polars) validates a table from its schema, and runs its row rules.
 
-Each table's schema is compiled to one `DataFrameSchema`, whose checks are named after the rule that
-they hold. Compiled here and not by pandera's own reader of Table Schema, which leaves dates
+Each table's schema is compiled to a `DataFrameSchema` of one check that all is well, and where it is
+not to one whose checks are named after the rule that they hold. Compiled here and not by pandera's own reader of Table Schema, which leaves dates
 unchecked, refuses empty integers and lets `A|B` patterns through half-matched.
 """
 
@@ -36,9 +36,12 @@ def problems(table: Table, tables: dict[str, Table]) -> list[Problem]:
     `tables` are all tables by name, for foreign keys. Those into a table that could not be read
     whole are left out: that table's own problem is told. Raises `Broken` where a rule fails on the data.
     """
+    frame, checks = _frame(table), list(_checks(table.schema, tables))
+    if not any(_failures(_at_once(checks), frame)):
+        return []
     rules = {f"rule:{rule.id}": rule for rule in table.schema.rules}
     found = []
-    for name, column, index in _failures(compiled(table.schema, tables), _frame(table)):
+    for name, column, index in _failures(_each(checks), frame):
         if index is None:
             message = f"{name.removeprefix('rule:')!r} cannot be run on the data of this table"
             raise Broken([Problem(table.resource.schema_path, "declaration", message, table=table.name)])
@@ -55,18 +58,33 @@ def problems(table: Table, tables: dict[str, Table]) -> list[Problem]:
     return found
 
 
-def compiled(schema: Schema, tables: dict[str, Table]) -> pa.DataFrameSchema:
-    """The pandera schema of `schema`, over typed columns and, beside them, the cells as written."""
-    columns: dict[str, pa.Column] = {}
+def _checks(schema: Schema, tables: dict[str, Table]) -> Iterator[tuple[str | None, str, pl.Expr]]:
+    """Each check of a table: its column (None for one over the row), its name, and what passes."""
     for field in schema.fields:
-        columns[field.name] = pa.Column(
-            nullable=True, checks=[*_field_checks(field), *_key_checks(schema, field, tables)]
-        )
+        for rule, passes in (*_field_checks(field), *_key_checks(schema, field, tables)):
+            yield field.name, rule, passes
     key = pl.struct(schema.primaryKey)
     complete = pl.all_horizontal(pl.col(name).is_not_null() for name in schema.primaryKey)
-    rows = [_check("primary-key", key.is_first_distinct() | ~complete)]
-    rows += [_check(f"rule:{rule.id}", pl.sql_expr(rule.check)) for rule in schema.rules if rule.check]
-    return pa.DataFrameSchema(columns, checks=rows)
+    yield None, "primary-key", key.is_first_distinct() | ~complete
+    yield from ((None, f"rule:{rule.id}", pl.sql_expr(rule.check)) for rule in schema.rules if rule.check)
+
+
+def _each(checks: list[tuple[str | None, str, pl.Expr]]) -> pa.DataFrameSchema:
+    """The pandera schema that tells for every check which rows fail it."""
+    columns: dict[str, list[pa.Check]] = {}
+    for column, rule, passes in checks:
+        if column:
+            columns.setdefault(column, []).append(_check(rule, passes))
+    rows = [_check(rule, passes) for column, rule, passes in checks if column is None]
+    return pa.DataFrameSchema(
+        {name: pa.Column(nullable=True, checks=each) for name, each in columns.items()}, checks=rows
+    )
+
+
+def _at_once(checks: list[tuple[str | None, str, pl.Expr]]) -> pa.DataFrameSchema:
+    """The pandera schema that tells whether any row fails any check: one pass, which is enough for a sound table."""
+    passes = pl.all_horizontal(passes.fill_null(True) for _, _, passes in checks)
+    return pa.DataFrameSchema(checks=[_check("all is well", passes)])
 
 
 def _frame(table: Table) -> pl.DataFrame:
@@ -92,29 +110,29 @@ def _check(rule: str, passes: pl.Expr) -> pa.Check:
     return pa.Check(over, name=rule, error=rule)
 
 
-def _field_checks(field: Field) -> Iterator[pa.Check]:
-    """The checks of a field's constraints; the bounds are in the field's own type."""
+def _field_checks(field: Field) -> Iterator[tuple[str, pl.Expr]]:
+    """The checks of a field's constraints, by name; the bounds are in the field's own type."""
     limits, value = field.constraints, pl.col(field.name)
     if limits.required:
-        yield _check("required", pl.col(_written(field)).is_not_null())
+        yield ("required", pl.col(_written(field)).is_not_null())
     if field.type != "string":
-        yield _check("type", lexical(field, _written(field)))
+        yield ("type", lexical(field, _written(field)))
     if limits.unique:
-        yield _check("unique", value.is_first_distinct() | value.is_null())
+        yield ("unique", value.is_first_distinct() | value.is_null())
     if limits.enum:
-        yield _check("enum", value.is_in(_typed(field, limits.enum)))
+        yield ("enum", value.is_in(_typed(field, limits.enum)))
     if limits.pattern:
-        yield _check("pattern", value.str.contains(limits.pattern))
+        yield ("pattern", value.str.contains(limits.pattern))
     if limits.minimum is not None:
-        yield _check("minimum", value >= _typed(field, [limits.minimum])[0])
+        yield ("minimum", value >= _typed(field, [limits.minimum])[0])
     if limits.maximum is not None:
-        yield _check("maximum", value <= _typed(field, [limits.maximum])[0])
+        yield ("maximum", value <= _typed(field, [limits.maximum])[0])
     if limits.minLength is not None:
-        yield _check("min-length", value.str.len_chars() >= limits.minLength)
+        yield ("min-length", value.str.len_chars() >= limits.minLength)
     if limits.maxLength is not None:
-        yield _check("max-length", value.str.len_chars() <= limits.maxLength)
+        yield ("max-length", value.str.len_chars() <= limits.maxLength)
     if field.codelist:
-        yield _check("codelist", value.is_in(sorted(_codes(field.codelist))))
+        yield ("codelist", value.is_in(sorted(_codes(field.codelist))))
 
 
 def _typed(field: Field, values: list) -> list:
@@ -123,12 +141,12 @@ def _typed(field: Field, values: list) -> list:
     return [float(value) for value in values] if field.type == "number" else values
 
 
-def _key_checks(schema: Schema, field: Field, tables: dict[str, Table]) -> Iterator[pa.Check]:
+def _key_checks(schema: Schema, field: Field, tables: dict[str, Table]) -> Iterator[tuple[str, pl.Expr]]:
     for key in schema.foreignKeys:
         target = tables[key.reference.resource]
         if key.column == field.name and target.whole:
             keys = target.typed[key.reference.fields[0]].drop_nulls().unique()
-            yield _check("foreign-key", pl.col(field.name).is_in(keys.implode()))
+            yield ("foreign-key", pl.col(field.name).is_in(keys.implode()))
 
 
 @cache

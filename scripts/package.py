@@ -142,7 +142,7 @@ def _path_problems(folder: Path, descriptor: Descriptor, text: str):
     seen: dict[str, int] = {}
     for index, resource in enumerate(descriptor.resources):
         for key, path in (("path", resource.path), ("schema", resource.schema_path)):
-            if not _inside(folder, path):
+            if not inside(folder, path):
                 line = jsonlines.line_of(text, ("resources", index, key))
                 hint = "give a relative path below the package's folder"
                 message = f"{key} {path!r} leaves the package"
@@ -159,7 +159,7 @@ def _path_problems(folder: Path, descriptor: Descriptor, text: str):
             seen.setdefault(what, index)
 
 
-def _inside(folder: Path, path: str) -> bool:
+def inside(folder: Path, path: str) -> bool:
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path or "\0" in path:
         return False

@@ -22,8 +22,10 @@ ENGINE = "sqlite"
 _MILLIONS_OF_STEPS = 2_000  # of SQLite's machine, after which a rule goes on for ever; steps, not the clock
 
 
-def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -> list[Problem]:
-    """The rows that the select rules of the tables called `names` return.
+def problems(
+    package: Package, tables: dict[str, Table], names: Iterable[str], changed: Iterable[str] = ()
+) -> list[Problem]:
+    """The rows that the select rules of the tables called `names` return, and all rules that read a `changed` table.
 
     A rule that reads a table which could not be read whole is left out: that table's own problem is
     told. Raises `Broken` where a rule is not valid SQL for this package.
@@ -39,11 +41,14 @@ def problems(package: Package, tables: dict[str, Table], names: Iterable[str]) -
         if wrong:
             raise Broken(wrong)
         broken = {name for name, table in tables.items() if not table.whole}
+        wanted, changed = set(names), set(changed)
         return [
             _problem(tables[name], rule, row)
-            for name in names
-            for rule in package.schemas[name].rules
-            if rule.select and not broken & _tables_read(connection, rule.select)
+            for name, schema in package.schemas.items()
+            for rule in schema.rules
+            if rule.select and (name in wanted or changed)
+            for read in [_tables_read(connection, rule.select)]
+            if not broken & read and (name in wanted or read & changed)
             for row in _rows(connection, package, name, rule)
         ]
     finally:

@@ -88,8 +88,8 @@ class Table:
         )
 
 
-def read(package: Package, name: str) -> Table:
-    """The table called `name`. Never raises for what the file holds: that is in `problems`."""
+def read(package: Package, name: str, thorough: bool = True) -> Table:
+    """The table called `name`. Never raises for what the file holds: that is in `problems`, what is wrong with the text of its cells only if `thorough`."""
     resource, schema = package.resources[name], package.schemas[name]
     table = Table(resource, schema, _no_rows(schema), pl.Series([], dtype=pl.Int64))
     path = package.folder / resource.path
@@ -143,7 +143,7 @@ def read(package: Package, name: str) -> Table:
             )
         )
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _read_text(table, text)
+    return _read_text(table, text, thorough)
 
 
 def lexical(each: Field, column: str) -> pl.Expr:
@@ -198,7 +198,7 @@ def _unsound(table: Table, rule: str, message: str, line: int | None = None, hin
     return table
 
 
-def _read_text(table: Table, text: str) -> Table:
+def _read_text(table: Table, text: str, thorough: bool) -> Table:
     text = text if text.endswith("\n") else text + "\n"
     if problem := _header_problem(table, text[: text.index("\n")]):
         table.sound = False
@@ -213,8 +213,9 @@ def _read_text(table: Table, text: str) -> Table:
             text = "\n".join([lines[0], *lines.gather(table.lines - 1)]) + "\n"
         if len(table.lines):
             table.frame = _frame(table.schema, text)
-    plain = text.isascii() and text.replace("\n", "").isprintable()
-    table.problems += _text_problems(table, ["stray-space"] if plain else list(_FAULTS))
+    if thorough:
+        plain = text.isascii() and text.replace("\n", "").isprintable()
+        table.problems += _text_problems(table, ["stray-space"] if plain else list(_FAULTS))
     return table
 
 

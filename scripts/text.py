@@ -28,6 +28,11 @@ def cleaned(text: str) -> str:
     return unicodedata.normalize("NFC", visible.translate(dict.fromkeys(map(ord, ODD_SPACES), " "))).strip(" ")
 
 
+def visible(text: str) -> str:
+    """The text with what cannot be seen, turns the reading order or moves a terminal's cursor written out."""
+    return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text).encode("utf-8", "replace").decode()
+
+
 def spaced(text: str) -> str:
     """The text as full-text search reads it: a space round every Han character, and each in its simplified form.
 

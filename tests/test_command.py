@@ -25,7 +25,24 @@ def test_the_installed_command_is_the_module():
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["check"], ["fmt"], ["new"], ["new-table"], ["import"], ["build"], ["export"], ["serve"]]
+    "arguments",
+    [[]]
+    + [
+        [name]
+        for name in (
+            "check",
+            "fmt",
+            "new",
+            "new-table",
+            "import",
+            "show",
+            "explain",
+            "diff",
+            "build",
+            "export",
+            "serve",
+        )
+    ],
 )
 def test_help_reads_well(arguments):
     result = run(*arguments, "--help")

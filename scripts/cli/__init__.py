@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Annotated
 
 import typer
 
 from .. import __version__
-from . import check, edit, publish  # noqa: F401 - each adds its commands
+from . import check, edit, look, publish  # noqa: F401 - each adds its commands
 from .shared import app
 
 
@@ -29,6 +30,9 @@ def _prc_reach(
 
 def main() -> None:
     """Run the command line; never ends in a traceback for what the package or its user does."""
+    gc.set_threshold(
+        100_000
+    )  # what is read is kept: to look for garbage after each 700 objects takes a tenth of a check
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, not a traceback
     app(prog_name="prc-reach")

@@ -8,12 +8,19 @@ from typing import Annotated
 import typer
 
 from ..problem import Broken, Problem
-from .shared import FINE, PROBLEMS, Folder, Format, Tables, app, checked, known, show, told
+from .shared import FINE, PROBLEMS, Folder, Format, Tables, app, checked, checked_changed, known, show, told
 
 
 @app.command()
 def check(
     tables: Tables = None,
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed",
+            help="Only what changed since the last commit, or since the revision that is given in place of tables, and what refers to it.",
+        ),
+    ] = False,
     format: Annotated[Format, typer.Option("--format", "-f", help="How problems are told.")] = Format.text,
     package: Folder = Path("."),
 ) -> None:
@@ -22,7 +29,13 @@ def check(
     Each problem is told once, with file and line, what is wrong and what to try.
     """
     with told(format):
-        report, _, _ = checked(package, tables)
+        if changed:
+            if len(tables or []) > 1:
+                raise typer.BadParameter("--changed takes one revision, folder or zip file to compare with")
+            report, left_out = checked_changed(package, (tables or ["HEAD"])[0])
+            typer.echo(left_out, err=True)
+        else:
+            report, _, _ = checked(package, tables)
         show(report.problems, format, report)
         raise typer.Exit(PROBLEMS if report.problems else FINE)
 

@@ -73,6 +73,26 @@ def checked(folder: Path, names: list[str] | None = None) -> tuple[Report, dict[
             return *run(package, outside, wanted, done), package
 
 
+def checked_changed(folder: Path, base: str) -> tuple[Report, str]:
+    """The check of the tables that differ from `base` and of those that refer to them, and what was left out, in words."""
+    with Outside() as outside:
+        from ..check import Report
+        from ..check import check as run
+        from ..package import load
+        from ..revision import changed, with_referring
+
+        package = load(folder)
+        differing = changed(package, base)
+        wanted = with_referring(package, differing)
+        said = f"{len(differing)} of {len(package.resources)} tables differ from {base}"
+        if not differing:
+            return Report([], 0, 0, 0.0), f"{said}: nothing to check"
+        with progress("checking", 2 * len(wanted)) as done:
+            report, _ = run(package, outside, wanted, done, set(differing))
+    left = len(package.resources) - len(wanted)
+    return report, f"{said}; with those that refer to them {len(wanted)} are checked, {left} left out"
+
+
 def show(problems: list[Problem], format: Format, report=None) -> None:
     renderer = {"text": render.text, "json": render.as_json, "github": render.github}[format.value]
     if text := renderer(problems, report):

@@ -121,7 +121,7 @@ def test_a_table_is_narrowed_sorted_and_followed(opened):
     page.get_by_role("link", name="Name", exact=True).click()
     names = page.locator("td.col-name").all_inner_texts()
     assert names == sorted(names)
-    page.locator("td.col-event_id a").first.click()
+    page.locator("td.col-name a").first.click()
     assert page.locator("h1").inner_text() == names[0]
 
 

@@ -72,17 +72,15 @@ def extra_template_vars(datasette, request, view_name):
         hidden = {part for pair in pairs.values() for part in pair if part in places}
         pages = []
         for row in rows:
+            texts = [
+                str(cell).strip() for cell in row
+            ]  # as they are shown: what is null is a space that does not break
             parts = {
-                shown: [str(row[places[part]]).strip() if part in places else part for part in pair]
+                shown: [texts[places[part]] if part in places else part for part in pair]
                 for shown, pair in pairs.items()
             }
-            pages.append(
-                {
-                    shown: content.row_page(*pair)
-                    for shown, pair in parts.items()
-                    if all(part.strip("\xa0") for part in pair)
-                }
-            )
+            led = {shown: pair for shown, pair in parts.items() if not {"", "&nbsp;"} & {*pair}}
+            pages.append({shown: content.row_page(*pair) for shown, pair in led.items()})
         return hidden, pages
 
     async def choices(name: str) -> dict[str, list[str]]:

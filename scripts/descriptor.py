@@ -31,8 +31,16 @@ POLARS_TYPES = {
 _ORDERED = ("minimum", "maximum")
 _TEXTUAL = ("pattern", "minLength", "maxLength")
 
+_SLUG, _NAME, _PACKAGE = "^[a-z0-9]+(-[a-z0-9]+)*$", "^[a-z][a-z0-9_]*$", "^[a-z0-9][a-z0-9._-]*$"
+# What the commonest patterns, of the declaration and of the data, ask for.
+NAMED_PATTERNS = {
+    _SLUG: "of small letters a-z and digits, with single hyphens between them",
+    _NAME: "of small letters a-z, digits and _, beginning with a letter",
+    _PACKAGE: "of small letters a-z, digits, -, . and _, beginning with a letter or digit",
+}
+
 Text = Annotated[str, Key(min_length=1)]
-TableName = Annotated[str, Key(pattern=r"^[a-z][a-z0-9_]*$")]
+TableName = Annotated[str, Key(pattern=_NAME)]
 Names = Annotated[
     list[str], Key(min_length=1), BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
@@ -189,7 +197,7 @@ class Rule(Model):
     put into a copy of one of the table's rows, break the rule.
     """
 
-    id: Annotated[str, Key(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: Annotated[str, Key(pattern=_SLUG)]
     check: Text | None = None
     select: Text | None = None
     column: str | None = None
@@ -287,7 +295,7 @@ class Schema(Model):
 class Domain(Model):
     """A part of the subject, under which a reader finds tables."""
 
-    name: Annotated[str, Key(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    name: Annotated[str, Key(pattern=_SLUG)]
     title: Text
     description: Text
 
@@ -362,7 +370,7 @@ class Descriptor(Model):
     """`datapackage.json`, with the custom key `domains`."""
 
     profile: Text | None = Key(None, alias="$schema")
-    name: Annotated[str, Key(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    name: Annotated[str, Key(pattern=_PACKAGE)]
     id: Text | None = None
     title: Text
     description: Text

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
 
 import pandera.polars as pa
 import polars as pl
-import pycountry
 from pandera.api.polars.types import PolarsData
 from pandera.errors import SchemaErrors
 
+from .codes import codes
 from .descriptor import Field, Schema
 from .problem import Broken, Problem
 from .tables import Table, lexical
@@ -114,7 +113,7 @@ def _field_checks(field: Field) -> Iterator[pa.Check]:
     if limits.maxLength is not None:
         yield _check("max-length", value.str.len_chars() <= limits.maxLength)
     if field.codelist:
-        yield _check("codelist", value.is_in(sorted(_codes(field.codelist))))
+        yield _check("codelist", value.is_in(sorted(codes(field.codelist))))
 
 
 def _typed(field: Field, values: list) -> list:
@@ -129,18 +128,3 @@ def _key_checks(schema: Schema, field: Field, tables: dict[str, Table]) -> Itera
         if key.column == field.name and target.whole:
             keys = target.typed[key.reference.fields[0]].drop_nulls().unique()
             yield _check("foreign-key", pl.col(field.name).is_in(keys.implode()))
-
-
-@cache
-def _codes(name: str) -> frozenset[str]:
-    """The codes of a list that `Field.codelist` names, from pycountry's copy of the ISO standards."""
-    match name:
-        case "ISO 3166-1 alpha-2":
-            return frozenset(country.alpha_2 for country in pycountry.countries)
-        case "ISO 3166-1 alpha-3":
-            return frozenset(country.alpha_3 for country in pycountry.countries)
-        case "ISO 4217":
-            return frozenset(currency.alpha_3 for currency in pycountry.currencies)
-        case "ISO 639-1":
-            return frozenset(language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2"))
-    raise ValueError(f"no such code list: {name!r}")

@@ -17,14 +17,15 @@ HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 
 csv.field_size_limit(2**31 - 1)  # a long cell is told by its column's constraints, not by an accident of the library
 
-_INVISIBLE = re.compile(INVISIBLE)
+# A joiner or non-joiner is part of the spelling in some scripts, so it is told, never taken out.
+_NEEDLESS = re.compile(rf"(?![\u200c\u200d]){INVISIBLE}")
 _LINE_END = re.compile("\r\n|[\t\n\v\f\r\x85\u2028\u2029]")  # what separates words becomes a space
 _HAN = re.compile(f"({HAN})")
 
 
 def cleaned(text: str) -> str:
-    """The text in NFC without stray spaces and invisible characters; nothing that is read changes."""
-    visible = _INVISIBLE.sub("", _LINE_END.sub(" ", text))
+    """The text in NFC without stray spaces and, save joiners, invisible characters; nothing that is read changes."""
+    visible = _NEEDLESS.sub("", _LINE_END.sub(" ", text))
     return unicodedata.normalize("NFC", visible.translate(dict.fromkeys(map(ord, ODD_SPACES), " "))).strip(" ")
 
 

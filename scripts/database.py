@@ -69,8 +69,8 @@ def load(
     """Create every table in `connection` with its rows, and all records.
 
     `with_derived` adds the columns that `dates.derived` makes, for the database that is kept: there a
-    row that breaks a key raises `sqlite3.IntegrityError`. Without, for the rules of `check`, such a row
-    is left out, since `check` tells it anyway, and the records are a view of what the rules need.
+    row that breaks a key raises `sqlite3.IntegrityError`. Without, for the rules of `check`, every row is
+    there, since `check` tells a broken key anyway, and the records are a view of what the rules need.
     """
     for name in in_order(package):
         _create(connection, name, package.schemas[name], with_derived)
@@ -147,15 +147,16 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
     """CREATE TABLE by hand: sqlite-utils refuses a foreign key to a table that comes later, and ours form circles."""
     lines = []
     for field in schema.fields:
-        required = " NOT NULL" if field.constraints.required else ""
-        unique = " UNIQUE" if field.constraints.unique else ""
+        required = " NOT NULL" if with_derived and field.constraints.required else ""
+        unique = " UNIQUE" if with_derived and field.constraints.unique else ""
         lines.append(f"{quoted(field.name)} {_TYPES.get(field.type, 'TEXT')}{required}{unique}")
         if with_derived and field.partial_date:
             lines += [
                 f"{quoted(column)} {kind}"
                 for column, kind in zip(derived_names(field.name), ("TEXT", "TEXT", "INTEGER"))
             ]
-    lines.append(f"PRIMARY KEY ({listed(schema.primaryKey)})")
+    if with_derived:
+        lines.append(f"PRIMARY KEY ({listed(schema.primaryKey)})")
     for key in schema.foreignKeys:
         target = key.reference
         lines.append(
@@ -163,6 +164,8 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
         )
     body = ",\n  ".join(lines)
     connection.execute(f"CREATE TABLE {quoted(name)} (\n  {body}\n) STRICT")
+    if not with_derived:
+        connection.execute(f"CREATE INDEX {quoted(f'idx_{name}')} ON {quoted(name)} ({listed(schema.primaryKey)})")
 
 
 def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) -> None:
@@ -174,7 +177,7 @@ def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool) ->
             columns += derived(field.name)
     frame = table.typed.lazy().select(columns).collect()
     places = ",".join("?" * frame.width)
-    statement = f"INSERT{'' if with_derived else ' OR IGNORE'} INTO {quoted(table.name)} VALUES ({places})"
+    statement = f"INSERT INTO {quoted(table.name)} VALUES ({places})"
     for part in frame.iter_slices(_SLICE):
         connection.executemany(statement, part.iter_rows())
 

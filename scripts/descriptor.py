@@ -101,6 +101,10 @@ class Constraints(Model):
     maxLength: Annotated[int, Key(ge=0)] | None = None
 
 
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _is_of_type(value: object, kind: str) -> bool:
     if kind == "date":
         try:
@@ -143,13 +147,15 @@ class Field(Model):
     @property
     def meaning(self) -> tuple:
         """What must be alike in every table that has a column of this name."""
-        return (
-            self.type,
-            self.rdfType,
-            self.unit,
-            self.codelist,
-            self.constraints.model_copy(update={"required": False, "unique": False}),
-        )
+        return tuple(self._meanings().values())
+
+    def differs(self, other: Field) -> str:
+        """In which keys the meaning differs from that of another field of this name; empty where it does not."""
+        return ", ".join(key for key, value in self._meanings().items() if value != other._meanings()[key])
+
+    def _meanings(self) -> dict[str, object]:
+        limits = {name: _plain(value) for name, value in self.constraints if name not in ("required", "unique")}
+        return {"type": self.type, "rdfType": self.rdfType, "unit": self.unit, "codelist": self.codelist, **limits}
 
     @model_validator(mode="after")
     def _constraints_fit_the_type(self) -> Field:

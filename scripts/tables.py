@@ -348,6 +348,7 @@ def _called(character: str, value: str) -> str:
     return f"{name} (U+{ord(character):04X}) {f'behind {before!r}' if before else 'at its begin'}"
 
 
+_MENDED = "run `prc-reach fmt`, it mends this"
 # Each rule for a cell's text: whether a cell breaks it, and what then is wrong.
 _FAULTS = {
     "stray-space": (
@@ -370,6 +371,6 @@ def _text_problems(table: Table, rules: list[str]):
         rule, name = key.split(" ")
         for index in table.frame.select(asked[key].fill_null(False)).to_series().arg_true():
             value = table.frame[name][index]
-            mends = rule == "not-nfc" or cleaned(value) != value
-            hint = "run `prc-reach fmt`, it mends this" if mends else "take it out, unless the script needs it"
+            stays = rule == "invisible-character" and re.search(INVISIBLE, cleaned(value))
+            hint = "take it out by hand: fmt does not, since some scripts need it" if stays else _MENDED
             yield table.problem(index, rule, _FAULTS[rule][1](value), name, value=value, hint=hint)

@@ -23,7 +23,8 @@ _TYPES = {
     "date": "a calendar date like 2024-12-20",
     "year": "a year of four digits",
 }
-_DATE = "write a year, month or day, 2017, 2017-07 or 2017-07-14, with ~ behind it if approximate"
+_DATE = "a year, month or day like 2017, 2017-07 or 2017-07-14, with ~ behind it if approximate"
+_EXCEL = ", the day that Excel counts so"
 
 
 def broken(table: Table, index: int, rule: str, column: str | None, tables: dict[str, Table], engine: str) -> Problem:
@@ -90,7 +91,9 @@ def _allowed(field: Field, rule: str) -> str:
         case "codelist":
             return f"a code of {field.codelist}"
         case "pattern" if field.partial_date:
-            return "a date as it is written here"
+            return _DATE
+        case "pattern" if field.codelist:
+            return f"a code of {field.codelist}"
     return NAMED_PATTERNS.get(field.constraints.pattern, "written as this column must be")
 
 
@@ -101,11 +104,11 @@ def _meant(table: Table, field: Field, value: str, rule: str, tables: dict[str, 
     proposed = fitting(field, readings(field, value))
     if field.constraints.enum and not proposed:
         proposed = list(filter(None, [nearest(value, map(str, field.constraints.enum))]))
-    form = _DATE if field.partial_date else field.example and f"write it like {field.example}"
+    if len(proposed) == 2 and field.partial_date:
+        return f"did you mean {proposed[0]!r} (day first) or {proposed[1]!r} (month first)?"
     if proposed:
-        hint = f"did you mean {' or '.join(map(repr, proposed))}?"
-        return f"{hint} {form}" if field.partial_date else hint
-    return form if rule != "enum" else None
+        return f"did you mean {' or '.join(map(repr, proposed))}{_EXCEL if field.partial_date and value.isdigit() else ''}?"
+    return f"write it like {field.example}" if field.example and rule != "enum" else None
 
 
 def fitting(field: Field, texts: list[str]) -> list[str]:

@@ -73,10 +73,10 @@ def checked(folder: Path, names: list[str] | None = None) -> tuple[Report, dict[
             return *run(package, outside, wanted, done), package
 
 
-def show(problems: list[Problem], format: Format, report=None) -> None:
+def show(problems: list[Problem], format: Format, report: Report | None = None, err: bool = False) -> None:
     renderer = {"text": render.text, "json": render.as_json, "github": render.github}[format.value]
     if text := renderer(problems, report):
-        typer.echo(text)
+        typer.echo(text, err=err)
 
 
 @contextmanager

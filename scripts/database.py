@@ -7,7 +7,8 @@ when it is whole.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ from .descriptor import Field, Schema
 from .labels import READABLE, listed, quoted, view
 from .package import RECORDS, Package
 from .problem import Broken, Problem
-from .tables import Table
+from .tables import Table, no_rows
 from .text import spaced
 
 _TYPES = {"integer": "INTEGER", "year": "INTEGER", "boolean": "INTEGER", "number": "REAL"}
@@ -110,20 +111,43 @@ def searchable(schema: Schema) -> list[Field]:
     ]
 
 
+@contextmanager
+def empty(package: Package) -> Iterator[sqlite3.Connection]:
+    """The database in memory without rows, to try queries on that only read."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        _fill(connection, package, {name: no_rows(package, name) for name in package.resources})
+        connection.create_function("escape_fts", 1, str)  # Datasette's own, of which only the name is needed
+        connection.execute("PRAGMA query_only = ON")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _fill(
+    connection: sqlite3.Connection,
+    package: Package,
+    tables: dict[str, Table],
+    done: Callable[[str], None] = lambda name: None,
+) -> None:
+    """Make everything that the database has, in `connection`."""
+    load(connection, package, tables, with_derived=True, done=done)
+    connection.commit()
+    connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
+    for name, schema in package.schemas.items():
+        _index(connection, name, schema)
+        _search(connection, name, [field.name for field in searchable(schema)], _TOKENS, _plain(tables[name]))
+        if select := view(package, name):
+            connection.execute(f"CREATE VIEW {quoted(name + READABLE)} AS {select}")
+    _search(connection, RECORDS, records.WORDS, f"porter {_TOKENS}")
+    connection.commit()
+
+
 def _write(package: Package, tables: dict[str, Table], path: Path, done: Callable[[str], None]) -> None:
     connection = sqlite3.connect(path)
     try:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 4096;")
-        load(connection, package, tables, with_derived=True, done=done)
-        connection.commit()
-        connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
-        for name, schema in package.schemas.items():
-            _index(connection, name, schema)
-            _search(connection, name, [field.name for field in searchable(schema)], _TOKENS, _plain(tables[name]))
-            if select := view(package, name):
-                connection.execute(f"CREATE VIEW {quoted(name + READABLE)} AS {select}")
-        _search(connection, RECORDS, records.WORDS, f"porter {_TOKENS}")
-        connection.commit()
+        _fill(connection, package, tables, done)
         if dangling := connection.execute("PRAGMA foreign_key_check").fetchall():
             table, _, target, _ = dangling[0]
             raise Broken(

@@ -84,8 +84,11 @@ FilePath = Annotated[
 Moment = Annotated[str, AfterValidator(_check_moment)]
 
 
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = STRICT
 
 
 class Constraints(Model):

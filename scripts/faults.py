@@ -94,8 +94,9 @@ def _words(model: type[BaseModel], path: Path_, found: list[dict]) -> tuple[str,
         case "greater_than_equal" | "less_than_equal":
             bound = "least is {ge}" if "ge" in context else "most is {le}"
             return f"{key} cannot be {given}", f"the {bound.format_map(context)}"
+    told = f"the text {given!r}" if isinstance(given, str) else _kind(given)
     wanted = dict.fromkeys(_WANTED[item["type"]] for item in found if item["type"] in _WANTED)
-    return f"{key} is {_kind(given)}", f"it must be {' or '.join(wanted)}"
+    return f"{key} is {told}", f"it must be {' or '.join(wanted)}"
 
 
 def _place(path: Path_) -> str:

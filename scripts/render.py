@@ -105,7 +105,7 @@ def _sentence(group: Group) -> str:
     problem = group.problem
     row = f"{problem.table}/{problem.row_id}" if problem.row_id else problem.table
     about = ", ".join(filter(None, [row, problem.column]))
-    if problem.value and _shortened(problem.value) not in problem.message:
+    if problem.column and problem.value and _shortened(problem.value) not in problem.message:
         about += f" {_shortened(problem.value)!r}"
     hint, below, more = (problem.hint or "").partition("\n")
     told = "; ".join(filter(None, [problem.message, hint]))

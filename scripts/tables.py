@@ -92,8 +92,8 @@ class Table:
 
 def read(package: Package, name: str) -> Table:
     """The table called `name`. Never raises for what the file holds: that is in `problems`."""
-    resource, schema = package.resources[name], package.schemas[name]
-    table = Table(resource, schema, _no_rows(schema), pl.Series([], dtype=pl.Int64))
+    table = no_rows(package, name)
+    resource, schema = table.resource, table.schema
     try:
         text = decoded(package.folder / resource.path, resource.path)
     except Broken as broken:
@@ -113,6 +113,13 @@ def read(package: Package, name: str) -> Table:
         table.problems.append(_of_file(table, "line-ending", message, text.count("\n", 0, at) + 1, hint))
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _read_text(table, text)
+
+
+def no_rows(package: Package, name: str) -> Table:
+    """The table called `name` as if it had no rows; its file is not looked at."""
+    resource, schema = package.resources[name], package.schemas[name]
+    frame = pl.DataFrame(schema=dict.fromkeys(schema.names, pl.String))
+    return Table(resource, schema, frame, pl.Series([], dtype=pl.Int64))
 
 
 def lexical(each: Field, column: str) -> pl.Expr:
@@ -151,10 +158,6 @@ def _cast(each: Field, column: str) -> pl.Expr:
     if each.type == "date":
         return written.str.to_date("%Y-%m-%d", strict=False)
     return written.str.strip_prefix("+").cast(POLARS_TYPES[each.type], strict=False)
-
-
-def _no_rows(schema: Schema) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict.fromkeys(schema.names, pl.String))
 
 
 def _of_file(table: Table, rule: str, message: str, line: int | None = None, hint: str | None = None) -> Problem:

@@ -29,6 +29,6 @@ def _prc_reach(
 
 def main() -> None:
     """Run the command line; never ends in a traceback for what the package or its user does."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # one that is closed is None
         stream.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, not a traceback
     app(prog_name="prc-reach")

@@ -53,7 +53,7 @@ def _check_pattern(pattern: str) -> str:
         pl.Series([""]).str.contains(pattern)
     except (re.error, pl.exceptions.PolarsError) as error:
         raise ValueError(
-            f"the pattern {pattern!r} is not a regular expression that both engines know: {str(error).splitlines()[0]}"
+            f"the pattern {pattern!r} is not a regular expression that both engines know: {str(error).splitlines()[0]}; mend it, as Python's re and Rust's regex have it"
         ) from None
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ValueError(f"write the pattern {pattern!r} as ^…$, so that every tool matches the whole value")
@@ -102,6 +102,16 @@ class Constraints(Model):
     maximum: int | float | str | None = None
     minLength: Annotated[int, Key(ge=0)] | None = None
     maxLength: Annotated[int, Key(ge=0)] | None = None
+
+
+_WRITTEN = {
+    "string": "text in quotes",
+    "integer": "a whole number, without quotes",
+    "year": "a year, without quotes",
+    "number": "a number, without quotes",
+    "date": 'a day in quotes, like "2024-12-20"',
+    "boolean": "no bounds and no enum for true and false",
+}
 
 
 def _plain(value: object) -> object:
@@ -167,15 +177,18 @@ class Field(Model):
         )
         for name in (*_ORDERED, *_TEXTUAL):
             if getattr(self.constraints, name) is not None and name not in allowed:
-                raise ValueError(f"a {self.type} field cannot have the constraint {name}")
+                can = f"it can have {', '.join(('required', 'unique', 'enum', *allowed))}"
+                raise ValueError(f"a {self.type} field cannot have the constraint {name}; {can}")
         if self.codelist and self.type != "string":
-            raise ValueError("only a string field can have a codelist")
+            raise ValueError("only a string field can have a codelist; take it out")
         if self.partial_date and self.constraints.pattern != PATTERN:
             raise ValueError(f"a field of partial dates has the pattern {PATTERN}")
         limits = [self.constraints.minimum, self.constraints.maximum, *(self.constraints.enum or [])]
         for value in limits:
             if value is not None and not _is_of_type(value, self.type):
-                raise ValueError(f"{value!r} among the constraints is not of the type {self.type}")
+                raise ValueError(
+                    f"{value!r} among the constraints is not of the type {self.type}; write {_WRITTEN[self.type]}"
+                )
         return self
 
 
@@ -226,17 +239,21 @@ class Rule(Model):
 
     @model_validator(mode="after")
     def _message_can_be_filled(self) -> Rule:
-        for _, name, form, conversion in string.Formatter().parse(self.message):
+        try:
+            parts = list(string.Formatter().parse(self.message))
+        except ValueError:
+            raise ValueError("a brace in the message has no other; double one that is meant as such: {{") from None
+        for _, name, form, conversion in parts:
             if name is not None and (
                 form or conversion not in (None, "r") or not re.fullmatch("[a-z][a-z0-9_]*", name)
             ):
-                raise ValueError("a message may hold in braces only the names of columns")
+                raise ValueError("a message may hold in braces only the names of columns; write it like {name}")
         return self
 
     @model_validator(mode="after")
     def _either(self) -> Rule:
         if (self.check is None) == (self.select is None):
-            raise ValueError("a rule has either a check over one row or a select over tables")
+            raise ValueError("a rule has either a check over one row or a select over tables; give it one of the two")
         return self
 
 
@@ -317,7 +334,7 @@ class License(Model):
     @model_validator(mode="after")
     def _named(self) -> License:
         if not (self.name or self.path):
-            raise ValueError("a licence needs a name or a path")
+            raise ValueError("a licence needs a name or a path; give it one")
         return self
 
 

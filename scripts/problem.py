@@ -125,10 +125,10 @@ def _by(problems: Iterable[Problem], key: Callable) -> dict:
     return found
 
 
-def nearest(value: str, candidates: Iterable[str]) -> str | None:
-    """Of the candidates the one that `value` was probably meant to be, if any is near, in whatever case."""
+def nearest(value: str, candidates: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Of the candidates the one that `value` was probably meant to be, in whatever case, if any is so near, from 0 to 1."""
     lower = {each.lower(): each for each in candidates}
-    close = difflib.get_close_matches(value.lower(), lower, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(value.lower(), lower, n=1, cutoff=likeness)
     return lower[close[0]] if close else None
 
 

@@ -16,6 +16,7 @@ from .readings import readings, slug
 from .tables import Table, lexical
 
 _HINTS = 200  # so many keys are looked for among those that exist; more mistakes than that have one cause
+_RENAMED = 0.8  # how like a key must be to what is missing to be taken for its new name
 _LONG = 80  # characters of a value that a message repeats
 _TYPES = {
     "integer": "a whole number, of digits alone",
@@ -39,14 +40,17 @@ def broken(table: Table, index: int, rule: str, column: str | None, tables: dict
     return table.problem(index, rule, message, column, value=value, hint=hint, found_by=(engine,), cause=cause)
 
 
+@lru_cache(maxsize=1024)
 def missing_key(target: Table, value: str) -> Problem:
     """That `target` lacks the key `value`, to which rows refer: what is told once where many do."""
-    near, line = _nearest_key(value, target) or (None, None)
+    key = target.schema.primaryKey[0]
+    renamed = nearest(value, target.frame[key].drop_nulls(), _RENAMED)
+    line = int(target.lines[int(target.frame[key].index_of(renamed))]) if renamed else None
     hint = "put its row back, or mend what refers to it: an id never changes"
-    if near:
-        hint = f"the nearest is {near} on line {line}; {hint}"
+    if renamed:
+        hint = f"this line has {renamed!r}: if it was renamed, name it again as it was, since an id never changes"
     message = f"no row has the key {value!r}, to which others refer"
-    return Problem(target.resource.path, "foreign-key", message, line, target.name, None, target.schema.id, value, hint)
+    return Problem(target.resource.path, "foreign-key", message, line, target.name, None, key, value, hint)
 
 
 def _words(

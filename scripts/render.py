@@ -103,7 +103,7 @@ def _line(group: Group) -> str:
 def _sentence(group: Group) -> str:
     """Table and row, column, value, what is wrong, what would be right; the rule, and how often."""
     problem = group.problem
-    row = f"{problem.table}/{problem.row_id}" if problem.row_id else problem.table
+    row = f"{problem.table}/{problem.row_id}" if problem.row_id else problem.column and problem.table
     about = ", ".join(filter(None, [row, problem.column]))
     if problem.column and problem.value and _shortened(problem.value) not in problem.message:
         about += f" {_shortened(problem.value)!r}"

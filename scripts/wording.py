@@ -79,7 +79,7 @@ def _words(
         case "foreign-key":
             target = tables[table.schema.targets[column].resource]
             near = _nearest_key(value or "", target)
-            hint = f"did you mean {near[0]}?" if near else f"add its row to {target.resource.path} first"
+            hint = f"did you mean {near[0]}?" if near else f"add the row to {target.resource.path} first"
             return f"there is no {shown} in {target.name}", hint
     raise ValueError(f"no words for the rule {rule!r}")
 

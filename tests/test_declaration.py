@@ -23,7 +23,13 @@ def edit(package: Path, file: str, old: str, new: str) -> int:
 SPOILT = [
     # file, old, new, rule, words
     (BODIES, '"constraints": {', '"constrains": {', "declaration", "did you mean 'constraints'?"),
-    (BODIES, '"type": "string"', '"type": "strng"', "declaration", "'type': input should be 'string'"),
+    (
+        BODIES,
+        '"type": "string"',
+        '"type": "strng"',
+        "declaration",
+        "'type' cannot be 'strng' did you mean 'string'? allowed: string, integer, number, boolean, date, year",
+    ),
     (BODIES, '"label": "sco_body_id"', '"label": "sco_boddy_id"', "declaration", "did you mean 'sco_body_id'?"),
     (BODIES, '"primaryKey": "sco_body_id"', '"primaryKey": "sco_body"', "declaration", "did you mean 'sco_body_id'?"),
     (BODIES, '"resource": "places"', '"resource": "palaces"', "declaration", "did you mean 'places'?"),

@@ -85,14 +85,14 @@ def shorter(data: bytes) -> bytes:
 
 FILES = [
     # what was done, to which file, how, the line that tells it
-    ("semicolons", PLACES, lambda data: data.replace(b",", b";"), "tables/places.csv:1: places: this file separates its columns with semicolons; save it as CSV with commas between the columns (header)"),
-    ("tabs", PLACES, lambda data: data.replace(b",", b"\t"), "tables/places.csv:1: places: this file separates its columns with tabs; save it as CSV with commas between the columns (header)"),
-    ("UTF-16", PLACES, lambda data: data.decode().encode("utf-16"), f"tables/places.csv:1: places: this file is saved as UTF-16; {SAVE} (encoding)"),
-    ("UTF-16 without mark", PLACES, lambda data: data.decode().encode("utf-16-le"), f"tables/places.csv:1: places: this file is saved as UTF-16; {SAVE} (encoding)"),
-    ("Windows-1252", PLACES, lambda data: data.replace(b"\ntashkent,Tashkent", b"\ntashkent,Tashk\xe9nt"), f"tables/places.csv:{{tashkent}}: places: this file is saved as Windows-1252 or the like, not as UTF-8: behind 'tashkent,Tashk' a byte stands for 'é'; {SAVE} (encoding)"),
-    ("byte-order mark", PLACES, lambda data: b"\xef\xbb\xbf" + data, "tables/places.csv:1: places: starts with a byte-order mark; run `prc-reach fmt`, it takes it out (byte-order-mark)"),
-    ("conflict", PLACES, lambda data: data.replace(b"\ntashkent,", b"\n<<<<<<< HEAD\ntashkent,").replace(b"\ntatarstan,", b"\n=======\n>>>>>>> theirs\ntatarstan,"), "tables/places.csv:{tashkent}: places: holds two versions that git could not merge, from this line{upto}; keep the right lines of both, and take out those that begin with <<<<<<<, ======= and >>>>>>> (merge-conflict)"),
-    ("line break in a cell", PLACES, lambda data: data.replace(b"\ntashkent,Tashkent,", b'\ntashkent,"Tash\nkent",'), "tables/places.csv:{tashkent}: places: a quoted cell goes on from this line to line {next}; write it on one line, with a space in place of the line break, or close the quote that was left open (quote)"),
+    ("semicolons", PLACES, lambda data: data.replace(b",", b";"), "tables/places.csv:1: this file separates its columns with semicolons; save it as CSV with commas between the columns (header)"),
+    ("tabs", PLACES, lambda data: data.replace(b",", b"\t"), "tables/places.csv:1: this file separates its columns with tabs; save it as CSV with commas between the columns (header)"),
+    ("UTF-16", PLACES, lambda data: data.decode().encode("utf-16"), f"tables/places.csv:1: this file is saved as UTF-16; {SAVE} (encoding)"),
+    ("UTF-16 without mark", PLACES, lambda data: data.decode().encode("utf-16-le"), f"tables/places.csv:1: this file is saved as UTF-16; {SAVE} (encoding)"),
+    ("Windows-1252", PLACES, lambda data: data.replace(b"\ntashkent,Tashkent", b"\ntashkent,Tashk\xe9nt"), f"tables/places.csv:{{tashkent}}: this file is saved as Windows-1252 or the like, not as UTF-8: behind 'tashkent,Tashk' a byte stands for 'é'; {SAVE} (encoding)"),
+    ("byte-order mark", PLACES, lambda data: b"\xef\xbb\xbf" + data, "tables/places.csv:1: starts with a byte-order mark; run `prc-reach fmt`, it takes it out (byte-order-mark)"),
+    ("conflict", PLACES, lambda data: data.replace(b"\ntashkent,", b"\n<<<<<<< HEAD\ntashkent,").replace(b"\ntatarstan,", b"\n=======\n>>>>>>> theirs\ntatarstan,"), "tables/places.csv:{tashkent}: holds two versions that git could not merge, from this line{upto}; keep the right lines of both, and take out those that begin with <<<<<<<, ======= and >>>>>>> (merge-conflict)"),
+    ("line break in a cell", PLACES, lambda data: data.replace(b"\ntashkent,Tashkent,", b'\ntashkent,"Tash\nkent",'), "tables/places.csv:{tashkent}: a quoted cell goes on from this line to line {next}; write it on one line, with a space in place of the line break, or close the quote that was left open (quote)"),
     ("short row", PLACES, shorter, "tables/places.csv:{tashkent}: places/tashkent: the row has 5 cells, the table has 14 columns; it ends with '': put a comma for each empty cell, 9 more in all (row-length)"),
     ("comma not quoted", PLACES, lambda data: data.replace(b"\ntashkent,Tashkent,", b"\ntashkent,Tashkent, Uzbekistan,"), 'tables/places.csv:{tashkent}: places/tashkent: the row has 15 cells, the table has 14 columns; quote a cell that holds a comma: "Tashkent, Uzbekistan" (row-length)'),
     ("Chinese comma", PLACES, lambda data: data.replace(b"\ntashkent,Tashkent,", "\ntashkent，Tashkent,".encode()), "tables/places.csv:{tashkent}: places/tashkent，Tashkent: the row has 13 cells, the table has 14 columns; separate the cells with commas, not with Chinese commas (row-length)"),
@@ -371,7 +371,7 @@ def test_a_pattern_without_end_is_told(package):
     result = run("check", "places", folder=package)
     assert result.returncode == 2
     assert result.stdout.startswith(
-        "schemas/places.json: places: frictionless does not come to an end with this table; mend the pattern of name: "
+        "schemas/places.json: frictionless does not come to an end with this table; mend the pattern of name: "
         "a repeated group in a repeated group, like (a+)+, takes endless time (endless)"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterator
+from datetime import date
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +14,7 @@ from .problem import Broken, Problem, did_you_mean, nearest
 
 Path_ = tuple[str | int, ...]
 _KINDS = {
+    date: "a date",
     bool: "true or false",
     int: "a whole number",
     float: "a number",

@@ -19,7 +19,7 @@ _QUOTES_AND_DASHES = str.maketrans({**dict.fromkeys("‘’‚‛′", "'"), **d
 _ABOUT = re.compile(
     r"^(?:(?:about|approximately|approx|around|circa|ca|c|some|nearly|roughly)\b\.?|[~≈])\s*", re.IGNORECASE
 )
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[,.' \u00a0\u202f，][0-9]{3})+|[0-9]+)(?:[.,][0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[,.' \u00a0\u202f，][0-9]{3})+(?![0-9])|[0-9]+)(?:[.,][0-9]+)?")
 _MONTHS = {name.lower(): number for names in (calendar.month_name, calendar.month_abbr) for number, name in enumerate(names) if name}  # fmt: skip
 _EXCEL_DAYS = range(10_000, 80_000)  # Excel's numbers of the days from 1927 to 2119
 _EXCEL_BEGIN = date(1899, 12, 30)

@@ -17,6 +17,7 @@ from .tables import Table, lexical
 
 _HINTS = 200  # so many keys are looked for among those that exist; more mistakes than that have one cause
 _RENAMED = 0.8  # how like a key must be to what is missing to be taken for its new name
+_FEW = 15  # so many keys of a table are listed
 _LONG = 80  # characters of a value that a message repeats
 _TYPES = {
     "integer": "a whole number, of digits alone",
@@ -78,9 +79,7 @@ def _words(
             return f"the key {shown} is taken by line {line}", "give this row a key of its own, or merge the two rows"
         case "foreign-key":
             target = tables[table.schema.targets[column].resource]
-            near = _nearest_key(value or "", target)
-            hint = f"did you mean {near[0]}?" if near else f"add the row to {target.resource.path} first"
-            return f"there is no {shown} in {target.name}", hint
+            return f"there is no {shown} in {target.name}", _key_hint(value, target)
     raise ValueError(f"no words for the rule {rule!r}")
 
 
@@ -103,8 +102,8 @@ def _allowed(field: Field, rule: str) -> str:
 
 def _meant(table: Table, field: Field, value: str, rule: str, tables: dict[str, Table]) -> str | None:
     """What would be right in place of `value`: a key that it names, a reading of it that is allowed, the nearest, or the form."""
-    if (target := table.schema.targets.get(field.name)) and (near := _nearest_key(value, tables[target.resource])):
-        return f"did you mean {near[0]}?"
+    if target := table.schema.targets.get(field.name):
+        return _key_hint(value, tables[target.resource])
     proposed = fitting(field, readings(field, value))
     if field.constraints.enum and not proposed:
         proposed = list(filter(None, [nearest(value, map(str, field.constraints.enum))]))
@@ -112,7 +111,8 @@ def _meant(table: Table, field: Field, value: str, rule: str, tables: dict[str, 
         return f"did you mean {proposed[0]!r} (day first) or {proposed[1]!r} (month first)?"
     if proposed:
         return f"did you mean {' or '.join(map(repr, proposed))}{_EXCEL if field.partial_date and value.isdigit() else ''}?"
-    return f"write it like {field.example}" if field.example and rule != "enum" else None
+    unit = f" ({field.unit})" if field.unit else ""
+    return f"write it like {field.example}{unit}" if field.example and rule != "enum" else None
 
 
 def fitting(field: Field, texts: list[str]) -> list[str]:
@@ -130,20 +130,25 @@ def fitting(field: Field, texts: list[str]) -> list[str]:
     return pl.DataFrame({"cell": texts}, schema={"cell": pl.String}).filter(*passes)["cell"].to_list()
 
 
-def _nearest_key(value: str, target: Table) -> tuple[str, int] | None:
-    """The key of the target that `value` was meant for, by its id or its label, both shown, and its line."""
-    return _found_key(value, target) if _found_key.cache_info().misses <= _HINTS else None
+def _key_hint(value: str, target: Table) -> str:
+    """What would be right in place of `value`, which is no key of the target."""
+    near = _nearest_key(value, target) if _nearest_key.cache_info().misses <= _HINTS else None
+    if near:
+        return f"did you mean {near}?"
+    keys = target.frame[target.schema.primaryKey[0]].drop_nulls()
+    known = f"write one of {', '.join(keys)}, or " if len(keys) <= _FEW else ""
+    return f"{known}add the row to {target.resource.path} first"
 
 
 @lru_cache(maxsize=1024)
-def _found_key(value: str, target: Table) -> tuple[str, int] | None:
-    keys = target.keys_by_text
-    near = slug(value) if slug(value) in keys else nearest(value, list(keys))
+def _nearest_key(value: str, target: Table) -> str | None:
+    """The key of the target that `value` was meant for, by its id, the begin of it or its label; both are shown."""
+    keys, wanted = target.keys_by_text, slug(value)
+    begun = [key for key in keys if wanted and key.startswith(f"{wanted}-")]
+    near = wanted if wanted in keys else nearest(value, keys) or (begun[0] if len(begun) == 1 else None)
     if near is None:
         return None
-    key = keys[near]
-    line = int(target.lines[int(target.frame[target.schema.primaryKey[0]].index_of(key))])
-    return repr(key) if near == key else f"{key!r} ({near})", line
+    return repr(keys[near]) if near == keys[near] else f"{keys[near]!r} ({near})"
 
 
 def _twin(table: Table, index: int, columns: list[str]) -> int:

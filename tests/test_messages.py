@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -61,6 +62,10 @@ CELLS = [
     ("sco_bodies", BODY, "seat_place_id", "Tashkent", f"{ABOUT}, seat_place_id: 'Tashkent' {SLUG}; did you mean 'tashkent'? (pattern)"),
     ("sco_bodies", BODY, "seat_place_id", "tashkentt", f"{ABOUT}, seat_place_id: there is no 'tashkentt' in places; did you mean 'tashkent'? (foreign-key)"),
     ("sco_bodies", BODY, "source_id", "masuo–2023–police–satellites", f"{ABOUT}, source_id: 'masuo–2023–police–satellites' {SLUG}; did you mean 'masuo-2023-police-satellites'? (pattern)"),
+    ("sco_bodies", BODY, "source_id", "Masuo 2023", f"{ABOUT}, source_id: 'Masuo 2023' {SLUG}; did you mean 'masuo-2023-police-satellites'? (pattern)"),
+    ("sco_bodies", BODY, "certainty", "certain", f"{ABOUT}, certainty: there is no 'certain' in certainty_levels; write one of {{levels}}, or add the row to tables/certainty_levels.csv first (foreign-key)"),
+    ("places", "tashkent", "longitude", "69.2401° E", f"{TOWN}, longitude: '69.2401° E' is not a number, of digits with a point before decimals; did you mean '69.2401'? (type)"),
+    ("places", "tashkent", "latitude", "41°18′N", f"{TOWN}, latitude: '41°18′N' is not a number, of digits with a point before decimals; write it like 22.55 (degrees north) (type)"),
     ("sco_bodies", BODY, "permanent", "TRUE", f"{ABOUT}, permanent: 'TRUE' is not true or false; did you mean 'true'? (type)"),
     ("sco_bodies", BODY, "permanent", "yes", f"{ABOUT}, permanent: 'yes' is not true or false; did you mean 'true'? (type)"),
     ("sco_bodies", BODY, "status", "Operating", f"{ABOUT}, status: 'Operating' is not one of proposed, planned, under-way, operating, done, suspended, failed, cancelled, ended; did you mean 'operating'? (enum)"),
@@ -75,7 +80,8 @@ CELLS = [
 @pytest.mark.parametrize("table, row, column, value, line", CELLS, ids=[f"{cell[2]}={cell[3]!r}" for cell in CELLS])
 def test_the_first_line_of_a_mistake_in_a_cell(package, declared, table, row, column, value, line):
     number = change_cell(package, table, row, column, value)
-    wanted = line.format(line=number, description=declared.schemas[table].field(column).description)
+    levels = ", ".join(row.split(",")[0] for row in (ROOT / "tables/certainty_levels.csv").read_text().splitlines()[1:])
+    wanted = line.format(line=number, levels=levels, description=declared.schemas[table].field(column).description)
     assert first_line(package, table) == wanted
 
 
@@ -219,7 +225,7 @@ def test_github_gets_ten_annotations_and_the_log_has_the_rest(package):
 
 # The declaration's own faults
 
-WRONG = [None, True, 7, 7.5, "", "No Such!", "{x", "^(", [], ["x"], {}, {"x": 1}]
+WRONG = [date(2024, 12, 9), None, True, 7, 7.5, "", "No Such!", "{x", "^(", [], ["x"], {}, {"x": 1}]
 PYDANTIC = re.compile(
     r"Input|should be|valid (string|list|dict|boolean|integer|number)|Value error|at least 1 (item|character)"
 )

@@ -326,12 +326,12 @@ def _uneven(line: str, cells: list[str], width: int) -> str:
             return f"separate the cells with commas, not with {called}"
     if len(cells) < width:
         return f"it ends with {cells[-1]!r}: put a comma for each empty cell, {width - len(cells)} more in all"
-    if not any(cells[width:]):
-        return f"take out {len(cells) - width} of the commas at its end, or quote a cell that holds a comma"
     if "“" in line or "”" in line:
         return 'cells are quoted with straight quotes: write " for “ and ”'
-    before, after = next(((one, two) for one, two in pairwise(cells) if two.startswith(" ")), ("text", " with a comma"))
-    return f'quote a cell that holds a comma: "{before},{after}"'
+    parts = next((pair for pair in pairwise(cells) if pair[1].startswith(" ")), None)
+    if not parts and not any(cells[width:]):
+        return f"take out {len(cells) - width} of the commas at its end, or quote a cell that holds a comma"
+    return f'quote a cell that holds a comma: "{",".join(parts or ("text", " with a comma"))}"'
 
 
 def _spaced(value: str) -> str:

@@ -16,7 +16,7 @@ from pandera.api.polars.types import PolarsData
 from pandera.errors import SchemaErrors
 
 from .codes import codes
-from .descriptor import Field, Schema
+from .descriptor import Field, Rule, Schema
 from .problem import Broken, Problem
 from .tables import Table, lexical
 from .wording import broken
@@ -42,6 +42,8 @@ def problems(table: Table, tables: dict[str, Table]) -> list[Problem]:
             message = f"{name.removeprefix('rule:')!r} cannot be run on the data of this table"
             raise Broken([Problem(table.resource.schema_path, "declaration", message, table=table.name)])
         if rule := rules.get(name):
+            if _unread(table, index, rule):
+                continue  # it fails on a cell that is no value: that is told
             row = table.frame.row(index, named=True)
             value = table.frame[rule.column][index] if rule.column else None
             found.append(
@@ -52,6 +54,12 @@ def problems(table: Table, tables: dict[str, Table]) -> list[Problem]:
         else:
             found.append(broken(table, index, name, column, tables, ENGINE))
     return found
+
+
+def _unread(table: Table, index: int, rule: Rule) -> bool:
+    """Whether a cell that the rule reads in row `index` is written but not of its type."""
+    columns = pl.sql_expr(rule.check).meta.root_names()
+    return any(table.frame[name][index] is not None and table.typed[name][index] is None for name in columns)
 
 
 def compiled(schema: Schema, tables: dict[str, Table]) -> pa.DataFrameSchema:

@@ -30,7 +30,13 @@ SPOILT = [
         "declaration",
         "'type' cannot be 'strng' did you mean 'string'? allowed: string, integer, number, boolean, date, year",
     ),
-    (BODIES, '"label": "sco_body_id"', '"label": "sco_boddy_id"', "declaration", "did you mean 'sco_body_id'?"),
+    (
+        BODIES,
+        '"label": "organization_id"',
+        '"label": "organizaton_id"',
+        "declaration",
+        "did you mean 'organization_id'?",
+    ),
     (BODIES, '"primaryKey": "sco_body_id"', '"primaryKey": "sco_body"', "declaration", "did you mean 'sco_body_id'?"),
     (BODIES, '"resource": "places"', '"resource": "palaces"', "declaration", "did you mean 'places'?"),
     (BODIES, '"fields": "place_id"', '"fields": "name"', "declaration", "must refer to the primary key of places"),
@@ -107,7 +113,7 @@ def test_a_spoilt_declaration_is_told_with_file_and_line(package, file, old, new
     here = [each for each in found if each["rule"] == rule and each["file"] == file]
     assert here, found
     assert words in f"{here[0]['message']} {here[0]['hint']}"
-    assert 0 <= line - here[0]["line"] <= 8 or here[0]["line"] == line + 1  # the line, or that of the object around it
+    assert 0 <= line - here[0]["line"] <= 12 or here[0]["line"] == line + 1  # the line, or that of the object around it
     assert run("check", folder=package).returncode == 2
 
 

@@ -148,8 +148,9 @@ def _write(package: Package, tables: dict[str, Table], path: Path, done: Callabl
     try:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 4096;")
         _fill(connection, package, tables, done)
-        if dangling := connection.execute("PRAGMA foreign_key_check").fetchall():
-            table, _, target, _ = dangling[0]
+        dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+        if found := next((row for row in dangling if row[0] in package.resources), None):  # not of what is derived
+            table, _, target, _ = found
             raise Broken(
                 [
                     Problem(

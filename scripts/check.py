@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
-from . import frames, queries, standard
+from . import frames, queries, settings, standard
 from .outside import Outside
 from .package import DESCRIPTOR, Package
 from .problem import Problem, merged, without_followers
@@ -40,12 +40,14 @@ def check(
 ) -> tuple[Report, dict[str, Table]]:
     """Check the tables called `names`, all by default, and return the report and all tables as read.
 
+    With all tables the site's settings are checked too, whose questions read them.
     `outside` is a started frictionless. `done` is called with a table's name when an engine is
     through with it, twice a table. Rules of other tables run too where they read one of the `changed`
     tables. Raises `Broken` where a rule of the declaration cannot be run.
     """
     start = time.monotonic()
     names = list(names) or list(package.resources)
+    whole = len(names) == len(package.resources)
     tables = read_tables(package, names)
     broken = [name for name, table in tables.items() if not table.whole]
     referred = {key.reference.resource for name in names for key in package.schemas[name].foreignKeys}
@@ -56,6 +58,7 @@ def check(
         if tables[name].sound:
             found += frames.problems(tables[name], tables)
         done(name)
+    found += settings.problems(package) if whole else []
     found += standard.problems(outside, tables, done)
     rows = sum(tables[name].frame.height for name in names)
     return Report(without_followers(merged(found)), len(names), rows, time.monotonic() - start), tables

@@ -7,7 +7,8 @@ when it is whole.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ from .descriptor import Field, Schema
 from .labels import READABLE, listed, quoted, view
 from .package import RECORDS, Package
 from .problem import Broken, Problem
-from .tables import Table
+from .tables import Table, no_rows
 from .text import spaced
 
 _TYPES = {"integer": "INTEGER", "year": "INTEGER", "boolean": "INTEGER", "number": "REAL"}
@@ -65,16 +66,15 @@ def load(
     tables: dict[str, Table],
     with_derived: bool = False,
     done: Callable[[str], None] = lambda name: None,
-    whole: bool | None = None,
+    whole: bool = True,
 ) -> None:
     """Create every table in `connection` with its rows, and all records.
 
     `with_derived` adds the columns that `dates.derived` makes, for the database that is kept: there a
-    row that breaks a key raises `sqlite3.IntegrityError`, unless `whole` is False. Without, for the rules
-    of `check`, such a row is left out, since `check` tells it anyway, and the records are a view of what
-    the rules need.
+    row that breaks a key raises `sqlite3.IntegrityError`, unless `whole` is False, when it is left out.
+    Without, for the rules of `check`, every row is there, since `check` tells a broken key anyway, and the
+    records are a view of what the rules need.
     """
-    whole = with_derived if whole is None else whole
     for name in in_order(package):
         _create(connection, name, package.schemas[name], with_derived)
         _insert(connection, tables[name], with_derived, whole)
@@ -113,22 +113,46 @@ def searchable(schema: Schema) -> list[Field]:
     ]
 
 
+@contextmanager
+def empty(package: Package) -> Iterator[sqlite3.Connection]:
+    """The database in memory without rows, to try queries on that only read."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        _fill(connection, package, {name: no_rows(package, name) for name in package.resources})
+        connection.create_function("escape_fts", 1, str)  # Datasette's own, of which only the name is needed
+        connection.execute("PRAGMA query_only = ON")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _fill(
+    connection: sqlite3.Connection,
+    package: Package,
+    tables: dict[str, Table],
+    done: Callable[[str], None] = lambda name: None,
+) -> None:
+    """Make everything that the database has, in `connection`."""
+    load(connection, package, tables, with_derived=True, done=done)
+    connection.commit()
+    connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
+    for name, schema in package.schemas.items():
+        _index(connection, name, schema)
+        _search(connection, name, [field.name for field in searchable(schema)], _TOKENS, _plain(tables[name]))
+        if select := view(package, name):
+            connection.execute(f"CREATE VIEW {quoted(name + READABLE)} AS {select}")
+    _search(connection, RECORDS, records.WORDS, f"porter {_TOKENS}")
+    connection.commit()
+
+
 def _write(package: Package, tables: dict[str, Table], path: Path, done: Callable[[str], None]) -> None:
     connection = sqlite3.connect(path)
     try:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 4096;")
-        load(connection, package, tables, with_derived=True, done=done)
-        connection.commit()
-        connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
-        for name, schema in package.schemas.items():
-            _index(connection, name, schema)
-            _search(connection, name, [field.name for field in searchable(schema)], _TOKENS, _plain(tables[name]))
-            if select := view(package, name):
-                connection.execute(f"CREATE VIEW {quoted(name + READABLE)} AS {select}")
-        _search(connection, RECORDS, records.WORDS, f"porter {_TOKENS}")
-        connection.commit()
-        if dangling := connection.execute("PRAGMA foreign_key_check").fetchall():
-            table, _, target, _ = dangling[0]
+        _fill(connection, package, tables, done)
+        dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+        if found := next((row for row in dangling if row[0] in package.resources), None):  # not of what is derived
+            table, _, target, _ = found
             raise Broken(
                 [
                     Problem(
@@ -150,15 +174,16 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
     """CREATE TABLE by hand: sqlite-utils refuses a foreign key to a table that comes later, and ours form circles."""
     lines = []
     for field in schema.fields:
-        required = " NOT NULL" if field.constraints.required else ""
-        unique = " UNIQUE" if field.constraints.unique else ""
+        required = " NOT NULL" if with_derived and field.constraints.required else ""
+        unique = " UNIQUE" if with_derived and field.constraints.unique else ""
         lines.append(f"{quoted(field.name)} {_TYPES.get(field.type, 'TEXT')}{required}{unique}")
         if with_derived and field.partial_date:
             lines += [
                 f"{quoted(column)} {kind}"
                 for column, kind in zip(derived_names(field.name), ("TEXT", "TEXT", "INTEGER"))
             ]
-    lines.append(f"PRIMARY KEY ({listed(schema.primaryKey)})")
+    if with_derived:
+        lines.append(f"PRIMARY KEY ({listed(schema.primaryKey)})")
     for key in schema.foreignKeys:
         target = key.reference
         lines.append(
@@ -166,6 +191,8 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
         )
     body = ",\n  ".join(lines)
     connection.execute(f"CREATE TABLE {quoted(name)} (\n  {body}\n) STRICT")
+    if not with_derived:
+        connection.execute(f"CREATE INDEX {quoted(f'idx_{name}')} ON {quoted(name)} ({listed(schema.primaryKey)})")
 
 
 def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool, whole: bool) -> None:

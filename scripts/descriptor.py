@@ -32,8 +32,16 @@ POLARS_TYPES = {
 _ORDERED = ("minimum", "maximum")
 _TEXTUAL = ("pattern", "minLength", "maxLength")
 
+_SLUG, _NAME, _PACKAGE = "^[a-z0-9]+(-[a-z0-9]+)*$", "^[a-z][a-z0-9_]*$", "^[a-z0-9][a-z0-9._-]*$"
+# What the commonest patterns, of the declaration and of the data, ask for.
+NAMED_PATTERNS = {
+    _SLUG: "of small letters a-z and digits, with single hyphens between them",
+    _NAME: "of small letters a-z, digits and _, beginning with a letter",
+    _PACKAGE: "of small letters a-z, digits, -, . and _, beginning with a letter or digit",
+}
+
 Text = Annotated[str, Key(min_length=1)]
-TableName = Annotated[str, Key(pattern=r"^[a-z][a-z0-9_]*$")]
+TableName = Annotated[str, Key(pattern=_NAME)]
 Names = Annotated[
     list[str], Key(min_length=1), BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
@@ -47,7 +55,7 @@ def _check_pattern(pattern: str) -> str:
         pl.Series([""]).str.contains(pattern)
     except (re.error, pl.exceptions.PolarsError) as error:
         raise ValueError(
-            f"the pattern {pattern!r} is not a regular expression that both engines know: {str(error).splitlines()[0]}"
+            f"the pattern {pattern!r} is not a regular expression that both engines know: {str(error).splitlines()[0]}; mend it, as Python's re and Rust's regex have it"
         ) from None
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ValueError(f"write the pattern {pattern!r} as ^…$, so that every tool matches the whole value")
@@ -78,8 +86,11 @@ FilePath = Annotated[
 Moment = Annotated[str, AfterValidator(_check_moment)]
 
 
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = STRICT
 
 
 class Constraints(Model):
@@ -93,6 +104,20 @@ class Constraints(Model):
     maximum: int | float | str | None = None
     minLength: Annotated[int, Key(ge=0)] | None = None
     maxLength: Annotated[int, Key(ge=0)] | None = None
+
+
+_WRITTEN = {
+    "string": "text in quotes",
+    "integer": "a whole number, without quotes",
+    "year": "a year, without quotes",
+    "number": "a number, without quotes",
+    "date": 'a day in quotes, like "2024-12-20"',
+    "boolean": "no bounds and no enum for true and false",
+}
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _is_of_type(value: object, kind: str) -> bool:
@@ -137,13 +162,15 @@ class Field(Model):
     @property
     def meaning(self) -> tuple:
         """What must be alike in every table that has a column of this name."""
-        return (
-            self.type,
-            self.rdfType,
-            self.unit,
-            self.codelist,
-            self.constraints.model_copy(update={"required": False, "unique": False}),
-        )
+        return tuple(self._meanings().values())
+
+    def differs(self, other: Field) -> str:
+        """In which keys the meaning differs from that of another field of this name; empty where it does not."""
+        return ", ".join(key for key, value in self._meanings().items() if value != other._meanings()[key])
+
+    def _meanings(self) -> dict[str, object]:
+        limits = {name: _plain(value) for name, value in self.constraints if name not in ("required", "unique")}
+        return {"type": self.type, "rdfType": self.rdfType, "unit": self.unit, "codelist": self.codelist, **limits}
 
     @model_validator(mode="after")
     def _constraints_fit_the_type(self) -> Field:
@@ -152,15 +179,18 @@ class Field(Model):
         )
         for name in (*_ORDERED, *_TEXTUAL):
             if getattr(self.constraints, name) is not None and name not in allowed:
-                raise ValueError(f"a {self.type} field cannot have the constraint {name}")
+                can = f"it can have {', '.join(('required', 'unique', 'enum', *allowed))}"
+                raise ValueError(f"a {self.type} field cannot have the constraint {name}; {can}")
         if self.codelist and self.type != "string":
-            raise ValueError("only a string field can have a codelist")
+            raise ValueError("only a string field can have a codelist; take it out")
         if self.partial_date and self.constraints.pattern != PATTERN:
             raise ValueError(f"a field of partial dates has the pattern {PATTERN}")
         limits = [self.constraints.minimum, self.constraints.maximum, *(self.constraints.enum or [])]
         for value in limits:
             if value is not None and not _is_of_type(value, self.type):
-                raise ValueError(f"{value!r} among the constraints is not of the type {self.type}")
+                raise ValueError(
+                    f"{value!r} among the constraints is not of the type {self.type}; write {_WRITTEN[self.type]}"
+                )
         return self
 
 
@@ -191,7 +221,7 @@ class Rule(Model):
     put into a copy of one of the table's rows, break the rule.
     """
 
-    id: Annotated[str, Key(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: Annotated[str, Key(pattern=_SLUG)]
     check: Text | None = None
     select: Text | None = None
     column: str | None = None
@@ -211,17 +241,21 @@ class Rule(Model):
 
     @model_validator(mode="after")
     def _message_can_be_filled(self) -> Rule:
-        for _, name, form, conversion in string.Formatter().parse(self.message):
+        try:
+            parts = list(string.Formatter().parse(self.message))
+        except ValueError:
+            raise ValueError("a brace in the message has no other; double one that is meant as such: {{") from None
+        for _, name, form, conversion in parts:
             if name is not None and (
                 form or conversion not in (None, "r") or not re.fullmatch("[a-z][a-z0-9_]*", name)
             ):
-                raise ValueError("a message may hold in braces only the names of columns")
+                raise ValueError("a message may hold in braces only the names of columns; write it like {name}")
         return self
 
     @model_validator(mode="after")
     def _either(self) -> Rule:
         if (self.check is None) == (self.select is None):
-            raise ValueError("a rule has either a check over one row or a select over tables")
+            raise ValueError("a rule has either a check over one row or a select over tables; give it one of the two")
         return self
 
 
@@ -289,7 +323,7 @@ class Schema(Model):
 class Domain(Model):
     """A part of the subject, under which a reader finds tables."""
 
-    name: Annotated[str, Key(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    name: Annotated[str, Key(pattern=_SLUG)]
     title: Text
     description: Text
 
@@ -302,7 +336,7 @@ class License(Model):
     @model_validator(mode="after")
     def _named(self) -> License:
         if not (self.name or self.path):
-            raise ValueError("a licence needs a name or a path")
+            raise ValueError("a licence needs a name or a path; give it one")
         return self
 
 
@@ -364,7 +398,7 @@ class Descriptor(Model):
     """`datapackage.json`, with the custom key `domains`."""
 
     profile: Text | None = Key(None, alias="$schema")
-    name: Annotated[str, Key(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    name: Annotated[str, Key(pattern=_PACKAGE)]
     id: Text | None = None
     title: Text
     description: Text

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
 
 import pandera.polars as pa
 import polars as pl
-import pycountry
 from pandera.api.polars.types import PolarsData
 from pandera.errors import SchemaErrors
 
-from .descriptor import Field, Schema
+from .codes import codes
+from .descriptor import Field, Rule, Schema
 from .problem import Broken, Problem
 from .tables import Table, lexical
 from .wording import broken
@@ -46,6 +45,8 @@ def problems(table: Table, tables: dict[str, Table]) -> list[Problem]:
             message = f"{name.removeprefix('rule:')!r} cannot be run on the data of this table"
             raise Broken([Problem(table.resource.schema_path, "declaration", message, table=table.name)])
         if rule := rules.get(name):
+            if _unread(table, index, rule):
+                continue  # it fails on a cell that is no value: that is told
             row = table.frame.row(index, named=True)
             value = table.frame[rule.column][index] if rule.column else None
             found.append(
@@ -56,6 +57,12 @@ def problems(table: Table, tables: dict[str, Table]) -> list[Problem]:
         else:
             found.append(broken(table, index, name, column, tables, ENGINE))
     return found
+
+
+def _unread(table: Table, index: int, rule: Rule) -> bool:
+    """Whether a cell that the rule reads in row `index` is written but not of its type."""
+    columns = pl.sql_expr(rule.check).meta.root_names()
+    return any(table.frame[name][index] is not None and table.typed[name][index] is None for name in columns)
 
 
 def _checks(schema: Schema, tables: dict[str, Table]) -> Iterator[tuple[str | None, str, pl.Expr]]:
@@ -132,7 +139,7 @@ def _field_checks(field: Field) -> Iterator[tuple[str, pl.Expr]]:
     if limits.maxLength is not None:
         yield ("max-length", value.str.len_chars() <= limits.maxLength)
     if field.codelist:
-        yield ("codelist", value.is_in(sorted(_codes(field.codelist))))
+        yield ("codelist", value.is_in(sorted(codes(field.codelist))))
 
 
 def _typed(field: Field, values: list) -> list:
@@ -147,18 +154,3 @@ def _key_checks(schema: Schema, field: Field, tables: dict[str, Table]) -> Itera
         if key.column == field.name and target.whole:
             keys = target.typed[key.reference.fields[0]].drop_nulls().unique()
             yield ("foreign-key", pl.col(field.name).is_in(keys.implode()))
-
-
-@cache
-def _codes(name: str) -> frozenset[str]:
-    """The codes of a list that `Field.codelist` names, from pycountry's copy of the ISO standards."""
-    match name:
-        case "ISO 3166-1 alpha-2":
-            return frozenset(country.alpha_2 for country in pycountry.countries)
-        case "ISO 3166-1 alpha-3":
-            return frozenset(country.alpha_3 for country in pycountry.countries)
-        case "ISO 4217":
-            return frozenset(currency.alpha_3 for currency in pycountry.currencies)
-        case "ISO 639-1":
-            return frozenset(language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2"))
-    raise ValueError(f"no such code list: {name!r}")

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from .decoding import BYTE_ORDER_MARK, decoded
 from .problem import Broken, Problem
 
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -19,18 +20,12 @@ def read(path: Path, name: str) -> tuple[object, str]:
 
     Raises `Broken` where the file is missing, not UTF-8 or not JSON (RFC 8259), or repeats a key.
     """
-    if path.exists() and not path.is_file():
-        raise Broken([Problem(name, "unreadable-file", "is not an ordinary file")])
+    text = decoded(path, name)
+    if text.startswith(BYTE_ORDER_MARK):
+        hint = "save it as UTF-8 without byte-order mark (in some editors called signature)"
+        raise Broken([Problem(name, "byte-order-mark", "starts with a byte-order mark", line=1, hint=hint)])
     try:
-        text = path.read_bytes().decode("utf-8")
         return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants), text
-    except FileNotFoundError:
-        problem = Problem(name, "missing-file", "there is no such file")
-    except OSError as error:
-        problem = Problem(name, "unreadable-file", f"cannot be read: {error.strerror}")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problem = Problem(name, "encoding", "is not UTF-8 text", line=line, hint="save the file as UTF-8")
     except json.JSONDecodeError as error:
         problem = Problem(
             name,

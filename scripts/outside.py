@@ -3,19 +3,38 @@
 Run as a program, this reads a job, one line of JSON, from standard input and writes a line for each
 table when it is through with it. It knows nothing of this project, and so sees the package as an
 outsider does. Nothing heavy is imported here: the process is started before anything else.
+
+It ends with its parent, however that ends, and when a table takes far longer than any should. Python
+answers no signal while a regular expression runs, so both are left to the system, whose own answer
+to SIGIO and SIGPROF is to end the process.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _NO_LIMIT = 10**9
+_PATIENCE = 20  # seconds of work that a table may take, and one more for each so many bytes:
+_BYTES = 50_000  # it reads twenty times as many in a second
+
+
+class TooLong(Exception):
+    """frictionless did not come to an end with the table called `table`."""
+
+    def __init__(self, table: str):
+        super().__init__(table)
+        self.table = table
 
 
 class Outside:
@@ -47,13 +66,22 @@ class Outside:
         """
         job = {"descriptor": str(descriptor), "tables": list(tables), "unsound": list(unsound)}
         job["referred"] = None if referred is None else list(referred)
+        self._waiting = job["tables"]
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
 
     def results(self) -> Iterator[dict]:
-        """For each table its name and what was found in it, as `_validated` yields it. RuntimeError, with its last words, where frictionless fails."""
-        yield from map(json.loads, self._process.stdout)
-        if self._process.wait():
+        """For each table its name and what was found in it, as `_validated` yields it.
+
+        Raises `TooLong`, or RuntimeError with its last words where frictionless fails.
+        """
+        waiting = iter(self._waiting)
+        for line in self._process.stdout:
+            next(waiting)
+            yield json.loads(line)
+        if self._process.wait() == -signal.SIGPROF:
+            raise TooLong(next(waiting))
+        if self._process.returncode:
             self._errors.seek(0)
             raise RuntimeError(self._errors.read().strip().rpartition("\n")[2])
 
@@ -70,6 +98,8 @@ def _validated(job: dict) -> Iterator[dict]:
     keys = frictionless.Package(basepath=str(descriptor.parent))
     for name in job["tables"]:
         resource = package.get_resource(name)
+        size = os.path.getsize(os.path.join(os.path.dirname(job["descriptor"]), resource.path))
+        signal.setitimer(signal.ITIMER_PROF, _PATIENCE + size / _BYTES)
         schema = resource.schema
         schema.foreign_keys = [key for key in schema.foreign_keys if key["reference"]["resource"] not in job["unsound"]]
         for target in (key["reference"] for key in schema.foreign_keys):
@@ -120,8 +150,22 @@ def _main() -> None:
     gc.set_threshold(100_000)  # as the other side does, see `cli.main`
     import frictionless  # noqa: F401  while the other side still reads its tables
 
-    for result in _validated(json.loads(sys.stdin.readline())):
+    job = json.loads(sys.stdin.readline())
+    _end_with_parent()
+    for result in _validated(job):
         print(json.dumps(result), flush=True)
+
+
+def _end_with_parent() -> None:
+    """End this process when its input is closed, which the parent keeps open as long as it lives."""
+    with suppress(ImportError):  # no such thing as SIGIO: not the last word, but better than nothing
+        import fcntl
+
+        fcntl.fcntl(sys.stdin, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(sys.stdin, fcntl.F_SETFL, fcntl.fcntl(sys.stdin, fcntl.F_GETFL) | os.O_ASYNC)
+        if select.select([sys.stdin], [], [], 0)[0]:
+            os._exit(1)  # it was closed before we asked to be told
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
 
 
 if __name__ == "__main__":

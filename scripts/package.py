@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import polars as pl
-from pydantic import ValidationError
 
 from . import jsonlines
 from .dates import EDTF, derived_names
-from .descriptor import (
-    POLARS_TYPES,
-    About,
-    Constraints,
-    Contributor,
-    Descriptor,
-    Dialect,
-    Domain,
-    Field,
-    ForeignKey,
-    License,
-    Model,
-    Reference,
-    Resource,
-    Rule,
-    Schema,
-    Source,
-)
-from .problem import Broken, Problem, nearest
+from .descriptor import POLARS_TYPES, Descriptor, ForeignKey, Rule, Schema
+from .faults import validated
+from .problem import Broken, Problem, did_you_mean
 
 DESCRIPTOR = "datapackage.json"
 RECORDS = "records"  # all rows that have an id, see `database`
@@ -57,7 +41,7 @@ class Package:
 def load(folder: Path) -> Package:
     """The package in `folder`. Raises `Broken` with everything that is wrong in its declaration."""
     value, text = jsonlines.read(folder / DESCRIPTOR, DESCRIPTOR)
-    descriptor = _model(Descriptor, value, text, DESCRIPTOR)
+    descriptor = validated(Descriptor, value, DESCRIPTOR, partial(jsonlines.line_of, text))
     problems = list(_path_problems(folder, descriptor, text))
     if problems:
         raise Broken(problems)
@@ -67,74 +51,51 @@ def load(folder: Path) -> Package:
         name = resource.schema_path
         try:
             value, texts[resource.name] = jsonlines.read(folder / name, name)
-            schemas[resource.name] = _model(Schema, value, texts[resource.name], name)
+            line_of = partial(jsonlines.line_of, texts[resource.name])
+            schemas[resource.name] = validated(Schema, value, name, line_of)
         except Broken as broken:
             problems += broken.problems
     if not problems:
-        first_declared = {name: table for table, schema in reversed(schemas.items()) for name in schema.names}
-        problems = [
-            Problem(
-                resource.schema_path,
-                "declaration",
-                message,
-                line=jsonlines.line_of(texts[resource.name], path),
-                hint=hint,
-            )
-            for resource in descriptor.resources
-            for path, message, hint in (
-                *_schema_problems(resource.name, schemas, first_declared),
-                *_role_problems(resource.name, schemas, [domain.name for domain in descriptor.domains]),
-            )
-        ]
+        problems = list(_schemas_problems(descriptor, schemas, texts))
     problems += _stray_files(folder, descriptor)
     if problems:
         raise Broken(problems)
     return Package(folder, descriptor, schemas)
 
 
-def _model(model: type[Model], value: object, text: str, name: str):
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        items = error.errors()
-        misspelt = {(*item["loc"][:-1], _meant(model, item)) for item in items if item["type"] == "extra_forbidden"}
-        told = [item for item in items if item["type"] != "missing" or item["loc"] not in misspelt]
-        raise Broken(_declaration_problem(model, item, text, name) for item in told) from None
+def _schemas_problems(descriptor: Descriptor, schemas: dict[str, Schema], texts: dict[str, str]):
+    """What is wrong in the schemas, each sound by itself and read from the JSON `texts`."""
+    usual, domains = _usual(schemas), [domain.name for domain in descriptor.domains]
+    files = {resource.name: resource.schema_path for resource in descriptor.resources}
+    for table, file in files.items():
+        for path, message, hint, *cause in (
+            *_schema_problems(table, schemas, usual),
+            *_role_problems(table, schemas, domains),
+        ):
+            line = jsonlines.line_of(texts[table], path)
+            yield Problem(file, "declaration", message, line=line, hint=hint, cause=_cause(files, texts, *cause))
 
 
-def _meant(model: type[Model], item: dict) -> str | None:
-    return nearest(str(item["loc"][-1]), _known_keys(model))
-
-
-def _declaration_problem(model: type[Model], item: dict, text: str, name: str) -> Problem:
-    path = tuple(step for step in item["loc"] if step not in ("int", "float", "str"))
-    key = path[-1] if path else ""
-    hint = None
-    if item["type"] == "extra_forbidden":
-        message = f"there is no key {key!r} here"
-        if near := _meant(model, item):
-            hint = f"did you mean {near!r}?"
-    elif item["type"] == "missing":
-        message = f"the key {key!r} is missing"
-    elif item["type"] == "value_error":
-        message = str(item["ctx"]["error"])
-    else:
-        message = f"{key!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+def _cause(
+    files: dict[str, str], texts: dict[str, str], table: str | None = None, message: str = "", hint: str | None = None
+) -> Problem | None:
+    """The problem that several schemas may suffer from: in the schema of `table`, or where no table has that name."""
+    if not message:
+        return None
+    if table not in files:
+        return Problem(DESCRIPTOR, "declaration", message, hint=hint)
     return Problem(
-        name, "declaration", message, line=jsonlines.line_of(text, path), value=_short(item.get("input")), hint=hint
+        files[table], "declaration", message, line=jsonlines.line_of(texts[table], ("primaryKey",)), hint=hint
     )
 
 
-def _short(value: object) -> str | None:
-    return str(value) if isinstance(value, (str, int, float, bool)) else None
-
-
-def _known_keys(model: type[Model]) -> list[str]:
-    """The keys of the model and of the models inside it."""
-    models = {Descriptor: (Descriptor, Resource, License, Contributor, Source, Dialect, Domain)}.get(
-        model, (Schema, Field, Constraints, ForeignKey, Reference, Rule, About)
-    )
-    return [field.alias or key for each in models for key, field in each.model_fields.items()]
+def _usual(schemas: dict[str, Schema]) -> dict[str, str]:
+    """For each column's name the first of the tables that declare it as most tables do."""
+    tables: dict[str, dict[tuple, list[str]]] = {}
+    for table, schema in schemas.items():
+        for field in schema.fields:
+            tables.setdefault(field.name, {}).setdefault(field.meaning, []).append(table)
+    return {name: max(alike.values(), key=len)[0] for name, alike in tables.items()}
 
 
 def _path_problems(folder: Path, descriptor: Descriptor, text: str):
@@ -190,10 +151,10 @@ def _generated_names(schema: Schema) -> dict[str, str]:
     return {column: field.name for field in schema.fields if field.partial_date for column in derived_names(field.name)}
 
 
-def _schema_problems(table: str, schemas: dict[str, Schema], first_declared: dict[str, str]):
-    """What is wrong in a schema by itself and against the others: (JSON path, message, hint).
+def _schema_problems(table: str, schemas: dict[str, Schema], usual: dict[str, str]):
+    """What is wrong in a schema by itself and against the others: (JSON path, message, hint), and what may be its cause.
 
-    `first_declared` has for each column's name the first table that has such a column.
+    `usual` has for each column's name a table that declares it as most do.
     """
     schema = schemas[table]
     names, generated = schema.names, _generated_names(schema)
@@ -204,7 +165,7 @@ def _schema_problems(table: str, schemas: dict[str, Schema], first_declared: dic
             yield ("fields", index), f"the build makes a column {name!r} itself, from {generated[name]!r}", None
     for key, name in _named_columns(schema):
         if name not in names:
-            yield (key,), f"{key} names {name!r}, which is no field of this table", _mean(name, names)
+            yield (key,), f"{key} names {name!r}, which is no field of this table", did_you_mean(name, names)
     for name in schema.primaryKey:
         if name in names and not schema.field(name).constraints.required:
             hint = 'add "required": true to its constraints'
@@ -214,10 +175,10 @@ def _schema_problems(table: str, schemas: dict[str, Schema], first_declared: dic
     for index, rule in enumerate(schema.rules):
         yield from (((("rules", index), *found)) for found in _rule_problems(schema, rule, index))
     for index, field in enumerate(schema.fields):
-        first = first_declared[field.name]
-        if schemas[first].field(field.name).meaning != field.meaning:
-            hint = "columns of one name have one type, unit and constraints in every table"
-            yield ("fields", index), f"the column {field.name!r} is declared otherwise in {first}", hint
+        there = schemas[usual[field.name]].field(field.name)
+        if differing := field.differs(there):
+            hint = f"make its {differing} the same as in the other tables, or give the column another name"
+            yield ("fields", index), f"the column {field.name!r} is declared otherwise in {usual[field.name]}", hint
 
 
 def _named_columns(schema: Schema):
@@ -239,7 +200,7 @@ def _role_problems(table: str, schemas: dict[str, Schema], domains: list[str]):
     """What is wrong in the parts that a schema gives its columns for a reader: (JSON path, message, hint)."""
     schema = schemas[table]
     if schema.domain and schema.domain not in domains:
-        hint = _mean(schema.domain, domains) or f"domains: {', '.join(domains)}"
+        hint = did_you_mean(schema.domain, domains) or f"domains: {', '.join(domains)}"
         yield ("domain",), f"{DESCRIPTOR} declares no domain {schema.domain!r}", hint
     for name in schema.when:
         if name in schema.names and not (schema.field(name).partial_date or schema.field(name).type == "date"):
@@ -266,27 +227,24 @@ def _label_circle(table: str, schemas: dict[str, Schema], way: tuple[str, ...]) 
     return next(filter(None, circles), None)
 
 
-def _mean(name: str, names: list[str]) -> str | None:
-    near = nearest(name, names)
-    return f"did you mean {near!r}?" if near else None
-
-
 def _foreign_key_problems(schema: Schema, key: ForeignKey, schemas: dict[str, Schema]):
     target = schemas.get(key.reference.resource)
     if key.column not in schema.names:
-        yield f"the foreign key's field {key.column!r} is no field of this table", _mean(key.column, schema.names)
+        yield (
+            f"the foreign key's field {key.column!r} is no field of this table",
+            did_you_mean(key.column, schema.names),
+        )
     elif target is None:
-        yield (
-            f"the foreign key of {key.column!r} refers to {key.reference.resource!r}, which is no table of the package",
-            _mean(key.reference.resource, list(schemas)),
-        )
-    elif key.reference.fields != target.primaryKey:
-        yield (
-            f"the foreign key of {key.column!r} must refer to the primary key of {key.reference.resource}, {', '.join(target.primaryKey)}",
-            None,
-        )
+        other, near = key.reference.resource, did_you_mean(key.reference.resource, schemas)
+        message = f"the foreign key of {key.column!r} refers to {other!r}, which is no table of the package"
+        yield message, near, other, f"no resource is called {other!r}, to which foreign keys refer", near
     elif target.primaryKey[0] not in target.names:
         return  # told of that table
+    elif key.reference.fields != target.primaryKey:
+        other, wanted = key.reference.resource, ", ".join(target.primaryKey)
+        message = f"the foreign key of {key.column!r} must refer to the primary key of {other}, {wanted}"
+        told = f"the primary key {wanted} is not what the foreign keys of other tables refer to"
+        yield message, f"write {wanted!r}", other, told, f"they refer to {key.reference.fields[0]!r}"
     elif target.field(target.primaryKey[0]).type != schema.field(key.column).type:
         yield f"{key.column!r} and the key that it refers to have different types", None
 
@@ -297,13 +255,13 @@ def _rule_problems(schema: Schema, rule: Rule, index: int):
     if rule.column and rule.column not in schema.names:
         yield (
             f"the rule {rule.id!r} points at {rule.column!r}, which is no field of this table",
-            _mean(rule.column, schema.names),
+            did_you_mean(rule.column, schema.names),
         )
     for name in rule.bad_example:
         if name not in schema.names:
             yield (
                 f"the bad example of rule {rule.id!r} has {name!r}, which is no field of this table",
-                _mean(name, schema.names),
+                did_you_mean(name, schema.names),
             )
     if rule.check:
         yield from _check_problems(schema, rule)
@@ -325,5 +283,5 @@ def _check_problems(schema: Schema, rule: Rule):
         if name not in schema.names:
             yield (
                 f"the message of rule {rule.id!r} names {name!r}, which is no field of this table",
-                _mean(name, schema.names),
+                did_you_mean(name, schema.names),
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 # What makes what follow in a cell: a damaged text is told once, and not again for the type, the
@@ -16,6 +16,7 @@ _STAGES = (
 )
 _STAGE = {rule: stage for stage, rules in enumerate(_STAGES) for rule in rules}
 BUILT_IN = frozenset(_STAGE)  # a declared rule may not take the name of one of these
+_APART = 5  # so many different values of a column that break one rule are told one by one
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Problem:
 
     `file` is relative to the package, `line` counts physical lines from 1. `rule` is the name of
     the broken rule: a constraint of the Table Schema standard in kebab case, or the id of a rule
-    that the table's schema declares. `found_by` names the engines that report it.
+    that the table's schema declares. `found_by` names the engines that report it. `cause` is the
+    problem elsewhere that this one only follows from, if others follow from it too (see `grouped`).
     """
 
     file: str
@@ -37,6 +39,7 @@ class Problem:
     value: str | None = None
     hint: str | None = None
     found_by: tuple[str, ...] = ()
+    cause: Problem | None = None
 
     @property
     def place(self) -> tuple[str, int, str]:
@@ -79,7 +82,57 @@ def _stage(problem: Problem) -> int:
     return _STAGE.get(problem.rule, len(_STAGES))
 
 
-def nearest(value: str, candidates: list[str]) -> str | None:
-    """Of the candidates the one that `value` was probably meant to be, if any is near."""
-    close = difflib.get_close_matches(value, candidates, n=1, cutoff=0.6)
-    return close[0] if close else None
+@dataclass(frozen=True)
+class Group:
+    """One mistake as a person is told it: the `problem`, and all that are the same mistake or follow from it."""
+
+    problem: Problem
+    members: list[Problem]
+
+    @property
+    def followed(self) -> bool:
+        """Whether the problem is the cause of the members, and none of them itself."""
+        return self.problem is not self.members[0]
+
+
+def grouped(problems: Iterable[Problem]) -> list[Group]:
+    """The problems as mistakes, in the order of what is told.
+
+    What follows from one cause in several files, or many times in one, is told as that cause. In a
+    column the same value that breaks the same rule is one mistake; and so are more different values
+    than `_APART`, since they were all written in one way.
+    """
+    problems = list(problems)
+    causes = _by((each for each in problems if each.cause), lambda each: each.cause)
+    large = {
+        cause: members
+        for cause, members in causes.items()
+        if len(members) > _APART or len({each.file for each in members}) > 1
+    }
+    groups = [Group(cause, members) for cause, members in large.items()]
+    alone = (each for each in problems if each.cause not in large)
+    for alike in _by(alone, lambda each: (each.file, each.column, each.rule)).values():
+        same = _by(alike, lambda each: (each.value, each.value is None and each.message)).values()
+        groups += [Group(each[0], each) for each in (same if len(same) <= _APART else [alike])]
+    return sorted(groups, key=lambda group: (*group.problem.place, group.problem.rule))
+
+
+def _by(problems: Iterable[Problem], key: Callable) -> dict:
+    """The problems under what `key` gives for each."""
+    found: dict = {}
+    for problem in problems:
+        found.setdefault(key(problem), []).append(problem)
+    return found
+
+
+def nearest(value: str, candidates: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Of the candidates the one that `value` was probably meant to be, in whatever case, if any is so near, from 0 to 1."""
+    lower = {each.lower(): each for each in candidates}
+    close = difflib.get_close_matches(value.lower(), lower, n=1, cutoff=likeness)
+    return lower[close[0]] if close else None
+
+
+def did_you_mean(value: str, candidates: Iterable[str]) -> str | None:
+    """The hint that names the nearest of the candidates, if any is near."""
+    near = nearest(value, candidates)
+    return f"did you mean {near!r}?" if near else None

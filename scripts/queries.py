@@ -17,6 +17,7 @@ from .package import Package
 from .problem import Broken, Problem, nearest
 from .tables import Table
 from .text import han_script
+from .wording import missing_key
 
 ENGINE = "sqlite"
 _MILLIONS_OF_STEPS = 2_000  # of SQLite's machine, after which a rule goes on for ever; steps, not the clock
@@ -43,7 +44,7 @@ def problems(
         broken = {name for name, table in tables.items() if not table.whole}
         wanted, changed = set(names), set(changed)
         return [
-            _problem(tables[name], rule, row)
+            _problem(tables, name, rule, row)
             for name, schema in package.schemas.items()
             for rule in schema.rules
             if rule.select and (name in wanted or changed)
@@ -115,10 +116,21 @@ def _tables_read(connection: sqlite3.Connection, select: str) -> set[str]:
     return read
 
 
-def _problem(table: Table, rule: Rule, row: sqlite3.Row) -> Problem:
+def _problem(tables: dict[str, Table], name: str, rule: Rule, row: sqlite3.Row) -> Problem:
+    table = tables[name]
     key = [str(row[name]) for name in table.schema.primaryKey]
     same = (pl.col(name).cast(pl.String) == value for name, value in zip(table.schema.primaryKey, key))
     index = next(iter(table.typed.select(pl.all_horizontal(same)).to_series().arg_true()), None)
     message = rule.message.format_map(dict(row))
     value = table.frame[rule.column][index] if rule.column and index is not None else None
-    return table.problem(index, rule.id, message, rule.column, value=value, found_by=(ENGINE,))
+    about = table.schema.about
+    missing = about and index is not None and rule.column == about.row
+    cause = _missing_subject(tables, table.frame[about.table][index], value) if missing else None
+    return table.problem(index, rule.id, message, rule.column, value=value, found_by=(ENGINE,), cause=cause)
+
+
+def _missing_subject(tables: dict[str, Table], name: str | None, key: str | None) -> Problem | None:
+    """Where a row is about the row `key` of the table `name`, and there is none: that this is missing."""
+    target = tables.get(name or "")
+    known = target is None or key is None or target.schema.id is None or key in target.frame[target.schema.id]
+    return None if known else missing_key(target, key)

@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .problem import Problem
+from .problem import Group, Problem, grouped
 
 if TYPE_CHECKING:
     from .check import Report
 
 FORMATS = ("text", "json", "github")
-_ALIKE = 20  # so many problems of one kind in one column are shown, the rest is counted
+_PLACES = 8  # so many places of a mistake that is made more often are named
+_ANNOTATIONS = 10  # so many errors of one step GitHub shows
+_VALUE = 60  # characters of a long value that are shown
 
 
 def text(problems: Iterable[Problem], report: Report | None = None) -> str:
-    """One paragraph a problem, the place first; many alike are counted; then a closing line."""
-    shown: list[str] = []
-    alike: Counter[tuple] = Counter()
-    for problem in problems:
-        kind = problem.file, problem.rule, problem.column
-        alike[kind] += 1
-        if alike[kind] <= _ALIKE:
-            shown.append(_paragraph(problem))
-    for (file, rule, column), number in alike.items():
-        if number > _ALIKE:
-            where = f"{file}, column {column}" if column else file
-            shown.append(f"{where}: {number - _ALIKE:,} more problems like the {_ALIKE} above ({rule})")
-    return "\n".join([*shown, *([""] if shown and report else []), *([summary(report)] if report else [])])
+    """A line a mistake, the place first, with the count and first places of what is made more often; then a closing line."""
+    lines = [_line(group) for group in grouped(problems)]
+    return "\n".join([*lines, *([""] if lines and report else []), *([summary(report)] if report else [])])
 
 
 def as_json(problems: Iterable[Problem], report: Report | None = None) -> str:
-    """An object with `problems`, and with `summary` where there is a report."""
-    content: dict[str, object] = {"problems": [asdict(problem) for problem in problems]}
+    """An object with all `problems`, the `mistakes` that they are, each with its count, and a `summary` where there is a report."""
+    problems = list(problems)
+    mistakes = [
+        {
+            "file": group.problem.file,
+            "line": group.problem.line,
+            "rule": group.problem.rule,
+            "problems": len(group.members),
+            "text": _line(group),
+        }
+        for group in grouped(problems)
+    ]
+    content: dict[str, object] = {"problems": [asdict(problem) for problem in problems], "mistakes": mistakes}
     if report:
         content["summary"] = {
             "problems": len(report.problems),
+            "mistakes": len(mistakes),
             "tables": report.tables,
             "rows": report.rows,
             "seconds": round(report.seconds, 2),
@@ -47,20 +50,29 @@ def as_json(problems: Iterable[Problem], report: Report | None = None) -> str:
 
 
 def github(problems: Iterable[Problem], report: Report | None = None) -> str:
-    """A workflow command a problem, which GitHub shows on the line in the pull request."""
-    lines = []
-    for problem in problems:
-        place = f"file={_property(problem.file)},line={problem.line or 1},title={_property(problem.rule)}"
-        lines.append(f"::error {place}::{_data(_sentence(problem))}")
-    if report:
-        lines.append(summary(report))
-    return "\n".join(lines)
+    """A workflow command a mistake, which GitHub shows on the line in the pull request.
+
+    GitHub shows ten a step. Of more the last one says how many there are, and the log has their lines.
+    """
+    groups = grouped(problems)
+    shown = groups if len(groups) <= _ANNOTATIONS else groups[: _ANNOTATIONS - 1]
+    lines = [
+        f"::error file={_property(group.problem.file)},line={group.problem.line or 1},"
+        f"title={_property(group.problem.rule)}::{_data(_sentence(group))}"
+        for group in shown
+    ]
+    if rest := groups[len(shown) :]:
+        lines.append(f"::error title=more::{len(rest):,} more mistakes are listed in the log of this step")
+        lines += map(_line, rest)
+    return "\n".join([*lines, *([summary(report)] if report else [])])
 
 
 def summary(report: Report) -> str:
     """The closing line: problems, tables, rows, time."""
-    number = len(report.problems)
+    number, mistakes = len(report.problems), len(grouped(report.problems))
     found = "no problems" if not number else "1 problem" if number == 1 else f"{number:,} problems"
+    if mistakes < number:
+        found += f" from {'1 mistake' if mistakes == 1 else f'{mistakes:,} mistakes'}"
     tables = "1 table" if report.tables == 1 else f"{report.tables:,} tables"
     return f"{found} in {tables}, {report.rows:,} rows, {report.seconds:.1f} s"
 
@@ -82,17 +94,40 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
-def _paragraph(problem: Problem) -> str:
-    place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
-    about = ", ".join(filter(None, [problem.row_id, problem.column]))
-    first = f"{place}: {problem.message} ({problem.rule})"
-    rest = [f"    in {about}"] if about else []
-    return "\n".join([first, *rest, *([f"    → {problem.hint}"] if problem.hint else [])])
+def _line(group: Group) -> str:
+    """File and line, and then all in one sentence; only what has lines of its own, such as a difference, goes on below."""
+    problem = group.problem
+    return f"{problem.file}{f':{problem.line}' if problem.line else ''}: {_sentence(group)}"
 
 
-def _sentence(problem: Problem) -> str:
-    about = ", ".join(filter(None, [problem.row_id, problem.column]))
-    return "".join([f"{about}: " if about else "", problem.message, f" ({problem.hint})" if problem.hint else ""])
+def _sentence(group: Group) -> str:
+    """Table and row, column, value, what is wrong, what would be right; the rule, and how often."""
+    problem = group.problem
+    row = f"{problem.table}/{problem.row_id}" if problem.row_id else problem.column and problem.table
+    about = ", ".join(filter(None, [row, problem.column]))
+    if problem.column and problem.value and _shortened(problem.value) not in problem.message:
+        about += f" {_shortened(problem.value)!r}"
+    hint, below, more = (problem.hint or "").partition("\n")
+    told = "; ".join(filter(None, [problem.message, hint]))
+    return f"{f'{about}: ' if about else ''}{told} ({problem.rule}{_often(group)}){below}{more}"
+
+
+def _often(group: Group) -> str:
+    """How many problems the mistake makes, and where the first of them are."""
+    if len(group.members) == 1 and not group.followed:
+        return ""
+    places = [
+        str(each.line) if each.file == group.problem.file else f"{each.file}:{each.line}" for each in group.members
+    ]
+    first = ", ".join(places[:_PLACES])
+    rest = f" and {len(places) - _PLACES:,} more" if len(places) > _PLACES else ""
+    what = "follow from it" if group.followed else "lines" if group.members[0].line else "times"
+    count = f"{len(places):,} {what}"
+    return f"; {count}: {first}{rest}" if group.members[0].line else f"; {count}"
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= _VALUE else f"{value[: _VALUE - 1]}…"
 
 
 def _data(value: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from .outside import Outside
+from .descriptor import NAMED_PATTERNS
+from .outside import Outside, TooLong
 from .package import DESCRIPTOR
 from .problem import Broken, Problem
 from .tables import Table
@@ -18,6 +19,7 @@ _RULES = {
     "primary-key": "primary-key",
     "foreign-key": "foreign-key",
 }
+_NESTED = re.compile(r"[+*}][^()]*\)+[+*{]")  # a group that is repeated and repeats what is at its end
 _CONSTRAINT = re.compile(r'constraint "(\w+)"')
 
 
@@ -33,11 +35,22 @@ def problems(
         for result in outside.results():
             found += _of_table(result["errors"], tables[result["table"]], tables)
             done(result["table"])
+    except TooLong as error:
+        raise Broken([_endless(tables[error.table])]) from None
     except RuntimeError as error:
         raise Broken(
             [Problem(DESCRIPTOR, "frictionless", f"frictionless cannot validate the package: {error}")]
         ) from None
     return found
+
+
+def _endless(table: Table) -> Problem:
+    """That frictionless did not end with the table, and which patterns may be why."""
+    patterns = {field.name: field.constraints.pattern or "" for field in table.schema.fields}
+    nested = [name for name, each in patterns.items() if _NESTED.search(each) and each not in NAMED_PATTERNS]
+    message = "frictionless does not come to an end with this table"
+    hint = f"mend the pattern of {', '.join(nested) or 'a column'}: a repeated group in a repeated group, like (a+)+, takes endless time"
+    return Problem(table.resource.schema_path, "endless", message, table=table.name, hint=hint)
 
 
 def _of_table(errors: list[dict], table: Table, tables: dict[str, Table]) -> Iterator[Problem]:

@@ -6,20 +6,22 @@ a problem, and so is whatever else would make two CSV readers disagree.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from functools import cached_property
+from itertools import pairwise
 
 import polars as pl
 
+from .decoding import BYTE_ORDER_MARK, decoded
 from .descriptor import POLARS_TYPES, Field, Resource, Schema
 from .package import Package
-from .problem import Problem, nearest
-from .text import INVISIBLE, ODD_SPACES
+from .problem import Broken, Problem, nearest
+from .text import INVISIBLE, ODD_SPACES, cleaned
 
 # One well-formed CSV record: cells that are quoted whole or hold no quote at all.
 _RECORD = re.compile(r'(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')
@@ -89,61 +91,38 @@ class Table:
 
 
 def read(package: Package, name: str, thorough: bool = True) -> Table:
-    """The table called `name`. Never raises for what the file holds: that is in `problems`, what is wrong with the text of its cells only if `thorough`."""
-    resource, schema = package.resources[name], package.schemas[name]
-    table = Table(resource, schema, _no_rows(schema), pl.Series([], dtype=pl.Int64))
-    path = package.folder / resource.path
-    if path.exists() and not path.is_file():
-        return _unsound(table, "unreadable-file", "is not an ordinary file")
+    """The table called `name`. Never raises for what the file holds: that is in `problems`.
+
+    What is wrong with the text of its cells is looked for only if `thorough`.
+    """
+    table = no_rows(package, name)
+    resource, schema = table.resource, table.schema
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        header = ",".join(schema.names)
-        return _unsound(table, "missing-file", "there is no such file", hint=f"create it with the line {header}")
-    except OSError as error:
-        return _unsound(table, "unreadable-file", f"cannot be read: {error.strerror}")
-    if data.startswith(codecs.BOM_UTF8):
-        data = data[len(codecs.BOM_UTF8) :]
-        table.problems.append(
-            _of_file(
-                table, "byte-order-mark", "starts with a byte-order mark", 1, "run `prc-reach fmt`, it takes it out"
-            )
-        )
-    if not data.strip():
+        text = decoded(package.folder / resource.path, resource.path)
+    except Broken as broken:
+        table.sound = False
+        create = f"create it with the line {','.join(schema.names)}"
+        table.problems += [replace(each, table=name, hint=each.hint or create) for each in broken.problems]
+        return table
+    if text.startswith(BYTE_ORDER_MARK):
+        text = text.removeprefix(BYTE_ORDER_MARK)
+        hint = "run `prc-reach fmt`, it takes it out"
+        table.problems.append(_of_file(table, "byte-order-mark", "starts with a byte-order mark", 1, hint))
+    if not text.strip():
         return _unsound(table, "empty-file", "is empty", hint=f"its first line must be {','.join(schema.names)}")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        shown = data[max(0, error.start - 20) : error.start].decode("utf-8", "ignore").split("\n")[-1]
-        return _unsound(
-            table,
-            "encoding",
-            f"is not UTF-8 text: there is a wrong byte behind {shown!r}",
-            line,
-            "save the file as “CSV UTF-8”",
-        )
-    if (at := text.find("\0")) >= 0:
-        return _unsound(
-            table,
-            "nul",
-            "holds a NUL character",
-            text.count("\n", 0, at) + 1,
-            "the file is damaged: take it anew from the last good version",
-        )
     if (at := text.find("\r")) >= 0:
         hint = "run `prc-reach fmt`, it mends the line ends"
-        table.problems.append(
-            _of_file(
-                table,
-                "line-ending",
-                "has Windows line ends (CR LF); the package uses LF",
-                text.count("\n", 0, at) + 1,
-                hint,
-            )
-        )
+        message = "has Windows line ends (CR LF), and the package uses LF"
+        table.problems.append(_of_file(table, "line-ending", message, text.count("\n", 0, at) + 1, hint))
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _read_text(table, text, thorough)
+
+
+def no_rows(package: Package, name: str) -> Table:
+    """The table called `name` as if it had no rows; its file is not looked at."""
+    resource, schema = package.resources[name], package.schemas[name]
+    frame = pl.DataFrame(schema=dict.fromkeys(schema.names, pl.String))
+    return Table(resource, schema, frame, pl.Series([], dtype=pl.Int64))
 
 
 def lexical(each: Field, column: str) -> pl.Expr:
@@ -182,10 +161,6 @@ def _cast(each: Field, column: str) -> pl.Expr:
     if each.type == "date":
         return written.str.to_date("%Y-%m-%d", strict=False)
     return written.str.strip_prefix("+").cast(POLARS_TYPES[each.type], strict=False)
-
-
-def _no_rows(schema: Schema) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict.fromkeys(schema.names, pl.String))
 
 
 def _of_file(table: Table, rule: str, message: str, line: int | None = None, hint: str | None = None) -> Problem:
@@ -251,37 +226,53 @@ def _frame(schema: Schema, text: str) -> pl.DataFrame:
     return frame.with_columns(pl.col(name).replace("", None) for name in schema.names) if '""' in text else frame
 
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
 def _header_problem(table: Table, line: str) -> Problem | None:
     names, expected = next(csv.reader([line]), []), table.schema.names
     if names == expected:
         return None
+    told = _separator_told(line, expected) or _header_told(names, expected, table.resource.schema_path)
+    column, message, hint = told
+    return Problem(table.resource.path, "header", message, line=1, table=table.name, column=column, hint=hint)
+
+
+def _separator_told(line: str, expected: list[str]) -> tuple[None, str, str] | None:
+    """What is wrong where the line is the header with something else between the names than commas."""
+    for separator, called in _SEPARATORS.items():
+        if len(set(line.split(separator)) & set(expected)) > len(expected) / 2:
+            return (
+                None,
+                f"this file separates its columns with {called}",
+                "save it as CSV with commas between the columns",
+            )
+    return None
+
+
+def _header_told(names: list[str], expected: list[str], schema_path: str) -> tuple[str | None, str, str]:
+    """The column, what is wrong and what would be right of a header that does not have the `expected` names."""
     missing = [name for name in expected if name not in names]
     extra = [name for name in names if name not in expected]
-    hint = f"the first line must be {','.join(expected)}"
-    column = None
+    whole = f"the first line must be {','.join(expected)}"
+    if not set(names) & set(expected):
+        return None, f"the first line is no header: it begins with {names[0] if names else ''!r}", whole
     if missing and extra:
-        column = missing[0]
-        near = nearest(extra[0], missing)
-        message = f"the header has {extra[0]!r} where the schema has {near or missing[0]!r}"
-    elif missing:
-        column, message = missing[0], f"the header lacks the column {', '.join(map(repr, missing))}"
-    elif extra:
-        column, message = (
-            extra[0],
-            f"the header has the column {', '.join(map(repr, extra))}, which the schema does not have",
-        )
-        hint = f"take it out, or declare it in {table.resource.schema_path}"
-    elif len(names) > len(expected):
+        pairs = ", ".join(f"{each!r} where the schema has {nearest(each, missing) or missing[0]!r}" for each in extra)
+        return missing[0], f"the header has {pairs}", whole
+    if missing:
+        return missing[0], f"the header lacks the column {', '.join(map(repr, missing))}", whole
+    if extra and not any(extra):
+        return None, "the header ends with empty cells", "run `prc-reach fmt`, it takes them out of every row"
+    if extra:
+        message = f"the header has the column {', '.join(map(repr, extra))}, which the schema does not have"
+        return extra[0], message, f"take it out, or declare it in {schema_path}"
+    if len(names) > len(expected):
         twice = next(name for name in names if names.count(name) > 1)
-        column, message = twice, f"the header has the column {twice!r} twice"
-    else:
-        wrong = next(index for index, name in enumerate(names) if name != expected[index])
-        column, message = (
-            names[wrong],
-            f"the header's columns are in another order than the schema's: {names[wrong]!r} stands where {expected[wrong]!r} belongs",
-        )
-        hint = "run `prc-reach fmt`, it puts the columns in order"
-    return Problem(table.resource.path, "header", message, line=1, table=table.name, column=column, hint=hint)
+        return twice, f"the header has the column {twice!r} twice", f"take one out; {whole}"
+    wrong, right = next((name, there) for name, there in zip(names, expected) if name != there)
+    message = f"the header's columns are in another order than the schema's: {wrong!r} stands where {right!r} belongs"
+    return wrong, message, "run `prc-reach fmt`, it puts the columns in order"
 
 
 def _bad_lines(table: Table, lines: pl.Series):
@@ -301,34 +292,81 @@ def _bad_lines(table: Table, lines: pl.Series):
             yield number, None
         elif '"' in line and not _RECORD.fullmatch(line):
             inside = line.count('"') % 2 == 1
-            message = (
-                "a quoted cell is not closed on its line"
-                if inside
-                else "a quote stands inside a cell that is not quoted"
-            )
-            hint = (
-                "close the quote, and write no line break into a cell"
-                if inside
-                else 'quote the whole cell and double the quotes inside: "say ""yes"""'
-            )
+            message, hint = _open_quote(broken, number) if inside else _INNER_QUOTE
             yield number, _of_file(table, "quote", message, number, hint)
         elif line == "" and width > 1:
-            yield number, _of_file(table, "row-length", "the line is blank", number, "take it out")
-        elif (cells := len(next(csv.reader([line])))) != width:
-            message = f"the row has {cells} cells, the table has {width} columns"
-            hint = (
-                "quote a cell that holds a comma" if cells > width else "end the row with a comma for each empty cell"
+            yield (
+                number,
+                _of_file(table, "row-length", "the line is blank", number, "run `prc-reach fmt`, it takes it out"),
             )
-            yield number, _of_file(table, "row-length", message, number, hint)
+        elif len(cells := next(csv.reader([line]))) != width:
+            message = f"the row has {len(cells)} cells, the table has {width} columns"
+            problem = _of_file(table, "row-length", message, number, _uneven(line, cells, width))
+            yield number, replace(problem, row_id=cells[0] or None)
 
 
+_INNER_QUOTE = (
+    "a quote stands inside a cell that is not quoted",
+    'quote the whole cell and double the quotes inside: "say ""yes"""',
+)
+
+
+def _open_quote(broken: pl.Series, number: int) -> tuple[str, str]:
+    """What is wrong with the quote that line `number` opens and does not close; `broken` are lines with an odd quote."""
+    closing = broken.slice(number).arg_true()
+    if not len(closing):
+        return "a quoted cell is opened on this line and never closed", "close it with a second quote"
+    message = f"a quoted cell goes on from this line to line {number + int(closing[0]) + 1}"
+    return (
+        message,
+        "write it on one line, with a space in place of the line break, or close the quote that was left open",
+    )
+
+
+def _uneven(line: str, cells: list[str], width: int) -> str:
+    """What would make a row of `cells` the table's width."""
+    for separator, called in {**_SEPARATORS, "，": "Chinese commas"}.items():
+        if len(cells) < width and len(next(csv.reader([line.replace(separator, ",")]))) == width:
+            return f"separate the cells with commas, not with {called}"
+    if len(cells) < width:
+        return f"it ends with {cells[-1]!r}: put a comma for each empty cell, {width - len(cells)} more in all"
+    if "“" in line or "”" in line:
+        return 'cells are quoted with straight quotes: write " for “ and ”'
+    parts = next((pair for pair in pairwise(cells) if pair[1].startswith(" ")), None)
+    if not parts and not any(cells[width:]):
+        return f"take out {len(cells) - width} of the commas at its end, or quote a cell that holds a comma"
+    return f'quote a cell that holds a comma: "{",".join(parts or ("text", " with a comma"))}"'
+
+
+def _spaced(value: str) -> str:
+    if odd := next((each for each in value if each in ODD_SPACES), None):
+        return f"holds {_called(odd, value)} in place of an ordinary space"
+    return f"{'begins' if value.startswith(' ') else 'ends'} with a space"
+
+
+def _hidden(value: str) -> str:
+    return f"holds a character that cannot be seen: {_called(re.search(INVISIBLE, value)[0], value)}"
+
+
+def _called(character: str, value: str) -> str:
+    """A character that cannot be seen, by its name and where it stands in the value."""
+    before = value[: value.index(character)][-20:]
+    name = unicodedata.name(character, "a control character").lower()
+    return f"{name} (U+{ord(character):04X}) {f'behind {before!r}' if before else 'at its begin'}"
+
+
+_MENDED = "run `prc-reach fmt`, it mends this"
+# Each rule for a cell's text: whether a cell breaks it, and what then is wrong.
 _FAULTS = {
     "stray-space": (
         lambda cell: cell.str.starts_with(" ") | cell.str.ends_with(" ") | cell.str.contains_any(ODD_SPACES),
-        "has a stray or odd space",
+        _spaced,
     ),
-    "invisible-character": (lambda cell: cell.str.contains(INVISIBLE), "holds a character that cannot be seen"),
-    "not-nfc": (lambda cell: cell != cell.str.normalize("NFC"), "is not in Unicode normal form C"),
+    "invisible-character": (lambda cell: cell.str.contains(INVISIBLE), _hidden),
+    "not-nfc": (
+        lambda cell: cell != cell.str.normalize("NFC"),
+        lambda value: "has a letter in two parts (it is not in Unicode normal form C)",
+    ),
 }
 
 
@@ -340,5 +378,6 @@ def _text_problems(table: Table, rules: list[str]):
         rule, name = key.split(" ")
         for index in table.frame.select(asked[key].fill_null(False)).to_series().arg_true():
             value = table.frame[name][index]
-            message = f"{name} {_FAULTS[rule][1]}"
-            yield table.problem(index, rule, message, name, value=value, hint="run `prc-reach fmt`, it mends this")
+            stays = rule == "invisible-character" and re.search(INVISIBLE, cleaned(value))
+            hint = "take it out by hand: fmt does not, since some scripts need it" if stays else _MENDED
+            yield table.problem(index, rule, _FAULTS[rule][1](value), name, value=value, hint=hint)

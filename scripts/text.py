@@ -18,14 +18,32 @@ HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 csv.field_size_limit(2**31 - 1)  # a long cell is told by its column's constraints, not by an accident of the library
 
 _INVISIBLE = re.compile(INVISIBLE)
+# A joiner or non-joiner is part of the spelling in some scripts, so it is told, never taken out.
+_NEEDLESS = re.compile(rf"(?![\u200c\u200d]){INVISIBLE}")
+_ORDINARY = dict.fromkeys(map(ord, ODD_SPACES), " ")
 _LINE_END = re.compile("\r\n|[\t\n\v\f\r\x85\u2028\u2029]")  # what separates words becomes a space
 _HAN = re.compile(f"({HAN})")
 
 
 def cleaned(text: str) -> str:
-    """The text in NFC without stray spaces and invisible characters; nothing that is read changes."""
-    visible = _INVISIBLE.sub("", _LINE_END.sub(" ", text))
-    return unicodedata.normalize("NFC", visible.translate(dict.fromkeys(map(ord, ODD_SPACES), " "))).strip(" ")
+    """The text in NFC without stray spaces and, save joiners, invisible characters; nothing that is read changes."""
+    return mended(text)[0]
+
+
+def mended(text: str) -> tuple[str, dict[tuple[str, str], int]]:
+    """The text as `cleaned`, and how many times what was done to it: pairs of words, what and how it was mended."""
+    if text.isascii() and text.isprintable() and text.strip(" ") == text:
+        return text, {}
+    parted = _LINE_END.sub(" ", text)
+    visible, hidden = _NEEDLESS.subn("", parted)
+    composed = unicodedata.normalize("NFC", visible)
+    clean = composed.translate(_ORDINARY).strip(" ")
+    done = {
+        ("invisible character", "removed"): hidden,
+        ("cell", "put in Unicode normal form C"): int(composed != visible),
+        ("stray or odd space", "mended"): int(parted != text) + int(clean != composed),
+    }
+    return clean, {words: number for words, number in done.items() if number}
 
 
 def visible(text: str) -> str:

@@ -90,7 +90,7 @@ def test_json_has_problems_and_a_summary(package):
     (package / BODIES).unlink()
     told = json.loads(run("check", "--format", "json", folder=package).stdout)
     assert told["summary"]["problems"] == 1
-    keys = {"file", "line", "table", "row_id", "column", "value", "rule", "message", "hint", "found_by"}
+    keys = {"file", "line", "table", "row_id", "column", "value", "rule", "message", "hint", "found_by", "cause"}
     assert [set(problem) for problem in told["problems"]] == [keys]
 
 
@@ -102,7 +102,7 @@ def test_github_annotations_are_escaped(package):
     assert result.returncode == 1
     assert (
         lines[0].startswith("::error file=tables/places.csv,line=")
-        and "title=stray-space::tashkent, name: " in lines[0]
+        and "title=stray-space::places/tashkent, name '100%25: a place ': ends with a space; " in lines[0]
     )
 
 
@@ -145,7 +145,10 @@ def spoil_form(package: Path) -> bytes:
 def test_fmt_mends_the_form_and_says_so(package):
     canonical = spoil_form(package)
     result = run("fmt", folder=package)
-    assert (result.returncode, result.stdout) == (0, "tables/sco_bodies.csv: put in canonical form\n")
+    assert (result.returncode, result.stdout) == (
+        0,
+        "tables/sco_bodies.csv: byte-order mark removed, 8 line ends made LF, 1 blank line removed, 5 rows sorted\n",
+    )
     assert (package / BODIES).read_bytes() == canonical
     assert run("fmt", folder=package).stdout == ""
 
@@ -155,7 +158,10 @@ def test_fmt_check_shows_the_difference_and_changes_nothing(package):
     before = (package / BODIES).read_bytes()
     result = run("fmt", "--check", folder=package)
     assert result.returncode == 1
-    assert "tables/sco_bodies.csv:1: is not in canonical form" in result.stdout and "--- as it is" in result.stdout
+    assert result.stdout == (
+        "tables/sco_bodies.csv:1: is not in canonical form; run `prc-reach fmt`: byte-order mark removed, "
+        "8 line ends made LF, 1 blank line removed, 5 rows sorted (format)\n"
+    )
     assert (package / BODIES).read_bytes() == before
 
 
@@ -184,7 +190,7 @@ def test_fmt_leaves_alone_what_it_cannot_read(package, spoil):
     for arguments in (["fmt"], ["fmt", "--check"]):
         result = run(*arguments, folder=package)
         assert result.returncode == 1 and "Traceback" not in result.stderr
-        assert "prc-reach check" in result.stdout
+        assert result.stdout.startswith("tables/sco_bodies.csv")
     assert (package / BODIES).read_bytes() == spoil
 
 

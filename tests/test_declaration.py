@@ -23,7 +23,13 @@ def edit(package: Path, file: str, old: str, new: str) -> int:
 SPOILT = [
     # file, old, new, rule, words
     (BODIES, '"constraints": {', '"constrains": {', "declaration", "did you mean 'constraints'?"),
-    (BODIES, '"type": "string"', '"type": "strng"', "declaration", "'type': input should be 'string'"),
+    (
+        BODIES,
+        '"type": "string"',
+        '"type": "strng"',
+        "declaration",
+        "'type' cannot be 'strng' did you mean 'string'? allowed: string, integer, number, boolean, date, year",
+    ),
     (
         BODIES,
         '"label": "organization_id"',
@@ -119,7 +125,7 @@ def test_a_spoilt_declaration_is_told_with_file_and_line(package, file, old, new
     here = [each for each in found if each["rule"] == rule and each["file"] == file]
     assert here, found
     assert words in f"{here[0]['message']} {here[0]['hint']}"
-    assert 0 <= line - here[0]["line"] <= 9 or here[0]["line"] == line + 1  # the line, or that of the object around it
+    assert 0 <= line - here[0]["line"] <= 12 or here[0]["line"] == line + 1  # the line, or that of the object around it
     assert run("check", folder=package).returncode == 2
 
 

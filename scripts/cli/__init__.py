@@ -30,9 +30,8 @@ def _prc_reach(
 
 def main() -> None:
     """Run the command line; never ends in a traceback for what the package or its user does."""
-    gc.set_threshold(
-        100_000
-    )  # what is read is kept: to look for garbage after each 700 objects takes a tenth of a check
-    for stream in (sys.stdout, sys.stderr):
+    # What is read is kept: to look for garbage after each 700 objects takes a tenth of a check.
+    gc.set_threshold(100_000)
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # one that is closed is None
         stream.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, not a traceback
     app(prog_name="prc-reach")

@@ -43,50 +43,35 @@ def check(
 @app.command()
 def fmt(
     tables: Tables = None,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; tell what would change.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; tell what would be done.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Change nothing; show the unified diff.")] = False,
     format: Annotated[Format, typer.Option("--format", "-f", help="How problems are told.")] = Format.text,
     package: Folder = Path("."),
 ) -> None:
     """Write tables in canonical form: order of columns and rows, quotes, line ends, spaces.
 
-    No value changes its meaning; what cannot be mended safely is told and left alone.
+    No value changes its meaning. What was done is told; what cannot be mended safely is told and left alone.
     """
     from .. import canonical
     from ..package import load
 
     with told(format):
         loaded = load(package)
-        problems = []
+        problems: list[Problem] = []
+        aside = diff or format is not Format.text  # so that the output is a diff, or JSON, and nothing else
         for name in known(loaded, tables):
+            path = loaded.resources[name].path
             try:
-                if check:
+                if check or diff:
                     problems += filter(None, [canonical.not_canonical(loaded, name)])
-                elif canonical.rewrite(loaded, name):
-                    typer.echo(f"{loaded.resources[name].path}: put in canonical form", err=format is not Format.text)
-            except FileNotFoundError:
-                problems.append(
-                    Problem(loaded.resources[name].path, "missing-file", "there is no such file", table=name)
-                )
+                    if diff:
+                        typer.echo(canonical.form(loaded, name).difference(), nl=False)
+                elif done := canonical.rewrite(loaded, name):
+                    typer.echo(f"{path}: {', '.join(done)}", err=aside)
+            except Broken as broken:
+                problems += broken.problems
             except OSError as error:
-                raise Broken(
-                    [
-                        Problem(
-                            loaded.resources[name].path,
-                            "output",
-                            f"cannot be read or written: {error.strerror}",
-                            hint="the old file is untouched",
-                        )
-                    ]
-                ) from None
-            except ValueError as error:
-                problems.append(
-                    Problem(
-                        loaded.resources[name].path,
-                        "format",
-                        f"left as it is: {error}",
-                        table=name,
-                        hint="run `prc-reach check` and mend what it tells first",
-                    )
-                )
-        show(problems, format)
+                message = f"cannot be written: {error.strerror}"
+                raise Broken([Problem(path, "output", message, hint="the old file is untouched")]) from None
+        show(problems, format, err=diff)
         raise typer.Exit(PROBLEMS if problems else FINE)

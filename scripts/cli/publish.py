@@ -78,11 +78,11 @@ def serve(
     package: Folder = Path("."),
 ) -> None:
     """Check the package, export it and serve it with Datasette: the pages, and the export as downloads."""
-    from .. import site
+    from .. import settings, site
 
     with told(Format.text):
         socket = site.listen(port, host)
-        site.settings(package)  # a mistake there is told before the long work
+        settings.read(package)  # a mistake there is told before the long work
         path, loaded = _found(package, output) if ready else _exported(package, output)
         site.serve(
             loaded,

@@ -93,10 +93,10 @@ def checked_changed(folder: Path, base: str) -> tuple[Report, str]:
     return report, f"{said}; with those that refer to them {len(wanted)} are checked, {left} left out"
 
 
-def show(problems: list[Problem], format: Format, report=None) -> None:
+def show(problems: list[Problem], format: Format, report: Report | None = None, err: bool = False) -> None:
     renderer = {"text": render.text, "json": render.as_json, "github": render.github}[format.value]
     if text := renderer(problems, report):
-        typer.echo(text)
+        typer.echo(text, err=err)
 
 
 @contextmanager

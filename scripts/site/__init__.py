@@ -16,10 +16,11 @@ from pathlib import Path
 import uvicorn
 from datasette.app import Datasette
 
+from .. import settings
 from ..package import Package
 from ..problem import Broken, Problem
 from .content import Content
-from .metadata import metadata, settings
+from .metadata import metadata
 
 HOST = "127.0.0.1"
 _HERE = Path(__file__).parent
@@ -58,7 +59,7 @@ def site(package: Package, export: Path) -> Datasette:
 
     The database is immutable, and the export's files are offered as downloads.
     """
-    own = settings(package.folder)
+    own = settings.read(package.folder)
     database = export / f"{package.descriptor.name}.db"
     return Site(
         Content(package, export, own),

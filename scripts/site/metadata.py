@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import yaml
-
-from .. import records
+from .. import records, settings
 from ..dates import derived_names
 from ..descriptor import Field
 from ..labels import READABLE, readable, year_column
 from ..package import LINKS, RECORDS, Package
-from ..problem import Broken, Problem
 
-SETTINGS = "metadata.yml"
 _DERIVED = ("first day that it may mean", "last day that it may mean", "year")
 _OWN = ("settings", "map", "searches", "corrections_url")  # keys of metadata.yml that are ours, not Datasette's
 
@@ -22,7 +16,7 @@ def metadata(package: Package, database: str) -> dict:
     """Datasette's metadata: titles, descriptions, licence, sources and columns as declared, and over them `metadata.yml`.
 
     `database` is the name under which Datasette serves the tables. Raises `Broken` where
-    `metadata.yml` is not YAML or not a mapping.
+    `metadata.yml` is wrong by itself.
     """
     declared = package.descriptor
     licence = declared.licenses[0]
@@ -51,7 +45,7 @@ def metadata(package: Package, database: str) -> dict:
         "source": "; ".join(source.title for source in declared.sources if source.title),
         "databases": {database: {"title": declared.title, "description": declared.description, "tables": tables}},
     }
-    own = {key: value for key, value in settings(package.folder).items() if key not in _OWN}
+    own = {key: value for key, value in settings.read(package.folder).items() if key not in _OWN}
     if isinstance(own.get("databases"), dict) and declared.name in own["databases"]:
         own["databases"] = {database: own["databases"][declared.name]}  # whatever the file is called
     return _over(generated, own)
@@ -97,28 +91,6 @@ def _described(field: Field):
     if field.partial_date:
         for column, meaning in zip(derived_names(field.name), _DERIVED):
             yield column, f"Derived from {field.name}: {meaning}."
-
-
-def settings(folder: Path) -> dict:
-    """What `metadata.yml` in `folder` says. Raises `Broken` where it is not YAML or not a mapping."""
-    path = folder / SETTINGS
-    try:
-        found = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, OSError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise Broken(
-            [
-                Problem(
-                    SETTINGS,
-                    "yaml",
-                    f"is not YAML: {getattr(error, 'problem', None) or error}",
-                    line=mark.line + 1 if mark else None,
-                )
-            ]
-        ) from None
-    if not isinstance(found or {}, dict):
-        raise Broken([Problem(SETTINGS, "yaml", "must be a mapping of keys to values", line=1)])
-    return found or {}
 
 
 def _over(below: dict, above: dict) -> dict:

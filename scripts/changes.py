@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import canonical
 from .atomic import replace_together
+from .decoding import decoded
 from .descriptor import Schema
 from .outside import Outside
 from .package import DESCRIPTOR, Package
@@ -25,15 +26,11 @@ def rows(package: Package, name: str) -> list[Row]:
     """The rows of a table, as its canonical form has them. Raises `Broken` where its file cannot be read safely."""
     path = package.resources[name].path
     try:
-        data = canonical.formatted((package.folder / path).read_bytes(), package.schemas[name])
-    except FileNotFoundError:
-        raise Broken([Problem(path, "missing-file", "there is no such file", table=name)]) from None
-    except OSError as error:
-        raise Broken([Problem(path, "unreadable-file", f"cannot be read: {error.strerror}", table=name)]) from None
+        text, _ = canonical.formatted(decoded(package.folder / path, path), package.schemas[name])
     except ValueError as error:
         hint = "run `prc-reach check` and mend what it tells first"
         raise Broken([Problem(path, "format", f"no row can be written: {error}", table=name, hint=hint)]) from None
-    return list(csv.DictReader(io.StringIO(data.decode())))
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 def written(schema: Schema, rows: Iterable[Row]) -> bytes:
@@ -42,7 +39,7 @@ def written(schema: Schema, rows: Iterable[Row]) -> bytes:
     writer = csv.DictWriter(out, schema.names, restval="")
     writer.writeheader()
     writer.writerows(rows)
-    return canonical.formatted(out.getvalue().encode(), schema)
+    return canonical.formatted(out.getvalue(), schema)[0].encode()
 
 
 @dataclass

@@ -34,7 +34,9 @@ _TEXTUAL = ("pattern", "minLength", "maxLength")
 
 _SLUG, _NAME, _PACKAGE = "^[a-z0-9]+(-[a-z0-9]+)*$", "^[a-z][a-z0-9_]*$", "^[a-z0-9][a-z0-9._-]*$"
 # What the commonest patterns, of the declaration and of the data, ask for.
+WHERE_IT_LEADS = "^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$"
 NAMED_PATTERNS = {
+    WHERE_IT_LEADS: "as a table, or the column that names it, a slash and the column of the id, like places/place_id",
     _SLUG: "of small letters a-z and digits, with single hyphens between them",
     _NAME: "of small letters a-z, digits and _, beginning with a letter",
     _PACKAGE: "of small letters a-z, digits, -, . and _, beginning with a letter or digit",

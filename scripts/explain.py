@@ -16,6 +16,11 @@ from .tables import lexical
 # What each built-in rule asks for, and how to mend what breaks it. `check`, `fmt` and the others tell
 # them by these names; the sentences hold for every package.
 _BUILT_IN = {
+    "merge-conflict": ("A file holds no marks of a merge that git could not finish.", "Keep the right lines of each marked place, and take out the lines of <<<<<<<, ======= and >>>>>>>."),
+    "endless": ("Each table is checked in good time.", "Look at the column's pattern: it may try too many ways. Write it without a repeated group in a repeated group."),
+    "merged-cells": ("A spreadsheet that is read has no merged cells, since all but the first of them are empty.", "Take the merging off in the spreadsheet, and fill each cell."),
+    "unknown-column": ("A value is given for a column that the table has.", "Use a column's name as the header of the table has it."),
+    "usage": ("A command gets what it needs to begin.", "See the command's --help."),
     "required": ("A column that every row must fill has a cell in every row.", "Fill the cell from the source, or take the row out if the source does not say it."),
     "type": ("A cell is written as its column's type is: a whole number, a number, true or false, a date, a year.", "Write it without units, thousands commas or words; what the number is not is left empty."),
     "pattern": ("A cell is written in the form that its column declares, such as an id, or a date as precise as the text.", "Write it like the column's example."),

@@ -17,7 +17,7 @@ from .package import LINKS, RECORDS, Package
 SOURCE, LOCATOR, CERTAINTY, SPEAKER = PROVENANCE = ("source_id", "locator", "certainty", "attributed_to")
 STATUS, AS_OF = "status", "as_of"  # the columns that tell the planned from the done, and for when
 
-WORDS = ("label", "names", "words")  # what is searched, the weightiest first
+WORDS = ("label", "names", "kind", "words")  # what is searched, the weightiest first
 _COLUMNS = ("table_name", "row_id", "domain", "label", "date", "first_day", "last_day", "country_id", "place_id")
 DESCRIPTIONS = {
     "table_name": "The table that the row stands in.",
@@ -35,6 +35,7 @@ DESCRIPTIONS = {
     "source_id": "The text that was read.",
     "url": "Its address on the web.",
     "names": "Its other names, in every language and spelling.",
+    "kind": "What it is: the title of its table.",
     "words": "Its other words, for search.",
 }
 
@@ -98,7 +99,7 @@ def _select(package: Package, name: str) -> str:
     values = [
         f"'{name}'",
         f"t.{quoted(schema.id)}",
-        "'" + domain.replace("'", "''") + "'" if domain else "NULL",
+        _text(domain) if domain else "NULL",
         f"coalesce({label(package, name, 't')}, t.{quoted(schema.id)})",
         when[0] if when else "NULL",
         first,
@@ -108,9 +109,14 @@ def _select(package: Package, name: str) -> str:
         *(_own(schema, column) for column in (STATUS, AS_OF, CERTAINTY, SOURCE)),
         _first([f"t.{quoted(field.name)}" for field in schema.fields if field.rdfType == WEB_ADDRESS]),
         other_names(package, name),
+        _text(schema.title),
         joined(_words(package, name, schema)),
     ]
     return f"SELECT {', '.join(values)} FROM {quoted(name)} AS t"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _day(schema: Schema, column: str, which: int) -> str:
@@ -160,7 +166,6 @@ def _words(package: Package, name: str, schema: Schema) -> Iterator[str]:
     """The row's texts, dates and numbers, and the labels of what it refers to, save what names it or says where it was read."""
     about = (schema.about.table, schema.about.row) if schema.about else ()
     left_out = {*schema.label, SOURCE, LOCATOR, CERTAINTY, schema.id, *about}
-    yield "'" + schema.title.replace("'", "''") + "'"
     for field in schema.fields:
         if field.name in schema.targets and field.name not in left_out:
             yield target_label(package, name, "t", field.name)

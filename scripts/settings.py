@@ -18,7 +18,7 @@ from pydantic import Field as Key
 
 from . import database
 from .decoding import decoded
-from .descriptor import STRICT, Names, Text
+from .descriptor import STRICT, WHERE_IT_LEADS, Names, Text
 from .faults import Path_, validated
 from .package import Package
 from .problem import Broken, Problem, did_you_mean
@@ -71,7 +71,7 @@ class Question(Model):
     params: list[Text] = []
     example: dict[str, str] = {}
     choices: dict[str, Text] = {}
-    links: dict[str, Annotated[str, Key(pattern="^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$")]] = {}
+    links: dict[str, Annotated[str, Key(pattern=WHERE_IT_LEADS)]] = {}
     chart: Chart | None = None
     hide_sql: bool = False
     fragment: Text | None = None

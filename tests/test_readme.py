@@ -19,7 +19,8 @@ def clone(tmp_path_factory) -> Path:
 
 
 def test_the_blocks_are_those_tested_here():
-    assert COMMANDS == ["make serve", "make test", "make fmt", "make check"]
+    asked = [".venv/bin/prc-reach new places", ".venv/bin/prc-reach import rows.xlsx"]  # run by test_edit
+    assert COMMANDS == ["make serve", "make test", *asked, "make fmt", "make check"]
     assert {"make build", "make export", "frictionless validate datapackage.json", ".venv/bin/prc-reach --help"} <= set(
         NAMED
     )
@@ -46,7 +47,7 @@ def test_make_test_runs_the_linter_and_the_tests(clone):
 
 
 def test_the_site_is_served_where_it_says():
-    assert "make serve    # check everything, build the database, browse it on http://127.0.0.1:8001" in README
+    assert "make serve    # check everything, export it, browse it on http://127.0.0.1:8001" in README
     told = run("serve", "--help").stdout
     assert re.search(r"--port .*8001", told) and re.search(r"--host .*127\.0\.0\.1", told)
 

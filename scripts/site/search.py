@@ -15,7 +15,7 @@ from ..package import RECORDS
 from ..text import HAN, simplified, spaced
 
 PAGE = 20
-_WEIGHTS = "10, 8, 1"  # of records.WORDS in the rank
+_WEIGHTS = "10, 8, 1, 1"  # of records.WORDS in the rank
 _AROUND = 90  # characters of a snippet before and after what was found
 _TITLED = 5  # questions and tables offered
 _EMPTY = frozenset(

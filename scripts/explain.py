@@ -16,6 +16,7 @@ from .tables import lexical
 # What each built-in rule asks for, and how to mend what breaks it. `check`, `fmt` and the others tell
 # them by these names; the sentences hold for every package.
 _BUILT_IN = {
+    "spreadsheet": ("A cell of a spreadsheet says one thing for sure, as the table would write it.", "Write it in the spreadsheet as the message says; give dates and ids as text, so that the program for spreadsheets leaves them alone."),
     "merge-conflict": ("A file holds no marks of a merge that git could not finish.", "Keep the right lines of each marked place, and take out the lines of <<<<<<<, ======= and >>>>>>>."),
     "endless": ("Each table is checked in good time.", "Look at the column's pattern: it may try too many ways. Write it without a repeated group in a repeated group."),
     "merged-cells": ("A spreadsheet that is read has no merged cells, since all but the first of them are empty.", "Take the merging off in the spreadsheet, and fill each cell."),

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 
 from .codes import code_of
 from .descriptor import Field
@@ -20,6 +21,12 @@ _ABOUT = re.compile(
     r"^(?:(?:about|approximately|approx|around|circa|ca|c|some|nearly|roughly)\b\.?|[~≈])\s*", re.IGNORECASE
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[,.' \u00a0\u202f，][0-9]{3})+(?![0-9])|[0-9]+)(?:[.,][0-9]+)?")
+_TIMES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "万": 10**4, "亿": 10**8}  # fmt: skip
+_MULTIPLE = re.compile("|".join(_TIMES), re.IGNORECASE)
+# A bound or a span is no one number: it belongs into the columns of the lower and the upper bound.
+_BOUND = re.compile(
+    r"\b(over|more|least|most|up to|under|below|above|fewer|less|between)\b|[<>≤≥]|[0-9]\s*[-–—]\s*[0-9]", re.IGNORECASE
+)
 _MONTHS = {name.lower(): number for names in (calendar.month_name, calendar.month_abbr) for number, name in enumerate(names) if name}  # fmt: skip
 _EXCEL_DAYS = range(10_000, 80_000)  # Excel's numbers of the days from 1927 to 2119
 _EXCEL_BEGIN = date(1899, 12, 30)
@@ -50,9 +57,14 @@ def _truth(field: Field, text: str) -> Iterator[str]:
 
 
 def _numbers(text: str, kind: str) -> Iterator[str]:
-    """The one number in the text, without separators of thousands, unit and words."""
+    """The one number in the text, without separators of thousands, unit and words; none for a bound or a span."""
     numbers = _NUMBER.findall(text)
-    if len(numbers) != 1:
+    if len(numbers) != 1 or _BOUND.search(text):
+        return
+    if multiple := _MULTIPLE.search(text):
+        product = Decimal(numbers[0].replace(",", "")) * _TIMES[multiple[0].lower()]
+        if product == product.to_integral_value():
+            yield str(int(product))
         return
     number = re.sub(r"[' \u00a0\u202f]", "", numbers[0]).replace("，", ",")
     if kind == "number":

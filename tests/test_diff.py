@@ -391,7 +391,7 @@ def whole(folder: Path) -> set[tuple]:
 
 
 def test_check_changed_of_nothing(repository):
-    assert checked(repository) == (set(), "0 of 72 tables differ from HEAD: nothing to check\n")
+    assert checked(repository) == (set(), "0 of 72 tables differ from the main branch: nothing to check\n")
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_check_changed_finds_all_that_a_whole_check_finds(repository, table, old
     edit(repository, f"tables/{table}.csv", old, new)
     found, said = checked(repository)
     assert found and found == whole(repository)
-    assert "1 of 72 tables differ from HEAD" in said and "left out" in said
+    assert "1 of 72 tables differ from the main branch" in said and "left out" in said
 
 
 def test_check_changed_of_the_schema_the_descriptor_and_an_older_base(repository):

@@ -18,7 +18,7 @@ def check(
         bool,
         typer.Option(
             "--changed",
-            help="Only what changed since the last commit, or since the revision that is given in place of tables, and what refers to it.",
+            help="Only what differs from the main branch, or from the revision that is given in place of tables, and what refers to it.",
         ),
     ] = False,
     format: Annotated[Format, typer.Option("--format", "-f", help="How problems are told.")] = Format.text,
@@ -32,7 +32,7 @@ def check(
         if changed:
             if len(tables or []) > 1:
                 raise typer.BadParameter("--changed takes one revision, folder or zip file to compare with")
-            report, left_out = checked_changed(package, (tables or ["HEAD"])[0])
+            report, left_out = checked_changed(package, (tables or [None])[0])
             typer.echo(left_out, err=True)
         else:
             report, _, _ = checked(package, tables)

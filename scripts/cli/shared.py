@@ -73,8 +73,11 @@ def checked(folder: Path, names: list[str] | None = None) -> tuple[Report, dict[
             return *run(package, outside, wanted, done), package
 
 
-def checked_changed(folder: Path, base: str) -> tuple[Report, str]:
-    """The check of the tables that differ from `base` and of those that refer to them, and what was left out, in words."""
+def checked_changed(folder: Path, base: str | None) -> tuple[Report, str]:
+    """The check of the tables that differ from `base` and of those that refer to them, and what was left out, in words.
+
+    `base` is as `revision.earlier` takes it.
+    """
     with Outside() as outside:
         from ..check import Report
         from ..check import check as run
@@ -84,7 +87,7 @@ def checked_changed(folder: Path, base: str) -> tuple[Report, str]:
         package = load(folder)
         differing = changed(package, base)
         wanted = with_referring(package, differing)
-        said = f"{len(differing)} of {len(package.resources)} tables differ from {base}"
+        said = f"{len(differing)} of {len(package.resources)} tables differ from {base or 'the main branch'}"
         if not differing:
             return Report([], 0, 0, 0.0), f"{said}: nothing to check"
         with progress("checking", 2 * len(wanted)) as done:

@@ -422,7 +422,7 @@ WRONG = [  # cell, value, what is told; in a sheet of events with the columns be
     ("C2", 7.5, "is the number 7.5, which is no date"),
     ("D2", "sttaed", "did you mean 'stated'"),
     ("D2", None, "(certainty): is empty"),
-    ("A2", None, "(event_id): is empty"),
+    ("A2", None, "event_id is empty"),
     ("A3", EVENT, "stands in row 2 too"),
     ("C1", "start_dat", "did you mean 'start_date'?"),
     ("C1", "event_id", "stands here twice"),

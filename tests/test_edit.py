@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
 import zipfile
 from collections.abc import Mapping
@@ -49,6 +52,12 @@ def state(package: Path) -> dict[str, bytes]:
     return {str(path.relative_to(package)): path.read_bytes() for path in package.rglob("*") if path.is_file()}
 
 
+def _as_a_terminal_starts_it() -> None:
+    """The terminal is the process's own, and Ctrl-C interrupts it, also where the tests run with that ignored."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """The real command on a pseudo-terminal: `say` types a line when what is expected was shown."""
 
@@ -58,7 +67,7 @@ class Terminal:
         command = [sys.executable, "-m", "scripts", *arguments]
         self.process = subprocess.Popen(
             command, cwd=folder, stdin=child, stdout=child, stderr=child, env=environment, start_new_session=True,
-            preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
+            preexec_fn=_as_a_terminal_starts_it,
         )  # fmt: skip
         os.close(child)
         self.shown = ""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from .dates import derived_names
 from .descriptor import OTHER_NAME, WEB_ADDRESS, Field, Schema
-from .labels import joined, label, listed, quoted, target_label
+from .labels import BETWEEN, joined, label, listed, quoted, target_label
 from .package import LINKS, RECORDS, Package
 
 # The columns in which every table of facts says where a row was read, how sure it is and on whose word.
@@ -155,7 +155,7 @@ def _names(package: Package, name: str, schema: Schema) -> Iterator[str]:
     for other, there in package.schemas.items():
         if there.about and there.about.name:
             about = f"a.{quoted(there.about.table)} = '{name}' AND a.{quoted(there.about.row)} = t.{quoted(schema.id)}"
-            yield f"(SELECT group_concat(a.{quoted(there.about.name)}, ' · ') FROM {quoted(other)} AS a WHERE {about})"
+            yield f"(SELECT group_concat(a.{quoted(there.about.name)}, '{BETWEEN}') FROM {quoted(other)} AS a WHERE {about})"
 
 
 def _another_name(field: Field) -> bool:

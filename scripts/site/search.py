@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datasette.utils import escape_fts
 from markupsafe import Markup, escape
 
+from ..labels import BETWEEN
 from ..package import RECORDS
 from ..text import HAN, simplified, spaced
 
@@ -161,7 +162,7 @@ def named(query: str, label: str | None, names: str | None) -> int:
     """Whether a row is called exactly `query`, folded: 2 by its label, 1 by another of its names. For SQL."""
     if label and _folded(label) == query:
         return 2
-    return int(bool(names) and query in map(_folded, names.split(" · ")))
+    return int(bool(names) and query in map(_folded, names.split(BETWEEN)))
 
 
 def _folded(text: str) -> str:
@@ -199,7 +200,7 @@ def _marked(text: str, marks: re.Pattern) -> Markup:
 
 
 def _hit(row, marks: re.Pattern) -> Hit:
-    text = " · ".join(filter(None, (row["names"], row["words"])))
+    text = BETWEEN.join(filter(None, (row["names"], row["words"])))
     found = marks.search(_folded(text))
     start = max(0, found.start() - _AROUND) if found else 0
     end = (found.end() if found else 0) + _AROUND

@@ -41,7 +41,7 @@ def prepare_jinja2_environment(env, datasette):
 
 
 @hookimpl
-def extra_template_vars(datasette, request, view_name):
+def extra_template_vars(datasette, request):
     content = datasette.content
     database = datasette.get_database(content.database)
     rows = Rows(database, content)

@@ -14,8 +14,8 @@ from conftest import run
 from markdown_it import MarkdownIt
 from test_mistakes import change_cell, edit
 
-from scripts import diff_render, revision
-from scripts.diff import Difference, diff
+from scripts.look import diff_render, revision
+from scripts.look.diff import Difference, diff
 from scripts.problem import Broken
 
 HOSTILE = "<script>alert(1)</script> | `x` @octocat #1 [a](http://b.example) **c**\\ ::error::d \x1b[31m\u202e"

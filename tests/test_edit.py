@@ -22,15 +22,15 @@ import pytest
 from conftest import ROOT, copied, problems, run
 from openpyxl import Workbook, load_workbook
 
-from scripts import cells
 from scripts.atomic import replace_together
 from scripts.check import read_tables
-from scripts.entry import Entry
-from scripts.merge import Merge
+from scripts.edit import cells
+from scripts.edit.entry import Entry
+from scripts.edit.merge import Merge
+from scripts.edit.skeleton import _singular
+from scripts.edit.spreadsheets import ShownDate
 from scripts.package import load
 from scripts.problem import Broken
-from scripts.skeleton import _singular
-from scripts.spreadsheets import ShownDate
 
 PLACE = (
     "name=Port Xyz",

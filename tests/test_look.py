@@ -12,11 +12,11 @@ from conftest import ROOT, problems, run
 from test_mistakes import change_cell, edit
 
 from scripts.descriptor import Rule
-from scripts.explain import Explanation, explain, listed
-from scripts.explain import text as explained
+from scripts.look.explain import Explanation, explain, listed
+from scripts.look.explain import text as explained
+from scripts.look.show import Rows, Shown
 from scripts.package import load
 from scripts.problem import BUILT_IN, Broken
-from scripts.show import Rows, Shown
 
 
 @pytest.fixture(scope="module")

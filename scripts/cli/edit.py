@@ -13,8 +13,8 @@ from ..problem import Broken, Problem, nearest
 from .shared import FINE, PROBLEMS, Folder, Format, app, known, progress, show, told
 
 if TYPE_CHECKING:
-    from ..changes import Change
-    from ..entry import Entry
+    from ..edit.changes import Change
+    from ..edit.entry import Entry
 
 
 @app.command()
@@ -33,7 +33,7 @@ def new(
     """
     with told(Format.text):
         from ..check import read_tables
-        from ..entry import Entry
+        from ..edit.entry import Entry
         from ..package import load
 
         loaded = load(package)
@@ -76,7 +76,7 @@ def new_table(
 ) -> None:
     """Add a table: a schema to begin with, a CSV file without rows, a line in datapackage.json."""
     with told(Format.text):
-        from .. import skeleton
+        from ..edit import skeleton
         from ..package import load
 
         change = skeleton.new_table(load(package), name, title, description, domain, column or [])
@@ -108,7 +108,7 @@ def bring_in(
     spreadsheets do to values is mended where it is certain, and told. Nothing is written if anything is wrong.
     """
     with told(format):
-        from ..merge import Merge
+        from ..edit.merge import Merge
         from ..package import load
 
         loaded = load(package)
@@ -158,7 +158,7 @@ def _fill(entry: Entry, values: list[str]) -> None:
 
 
 def _ask(entry: Entry) -> None:
-    from ..dialogue import Dialogue
+    from ..edit.dialogue import Dialogue
 
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - gives `input` keys that edit the line
@@ -180,7 +180,7 @@ def _added(entry: Entry) -> list[Problem]:
     """Write the row, and say so; or the problems for which it was not written."""
     from dataclasses import replace
 
-    from ..changes import Change, rows, written
+    from ..edit.changes import Change, rows, written
 
     row = {name: entry.values.get(name, "") for name in entry.schema.names}
     path = entry.package.resources[entry.name].path

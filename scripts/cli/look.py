@@ -34,8 +34,8 @@ def diff(
     Rows are compared by their key. Neither state needs to be free of problems.
     """
     with told(Format.text):
-        from .. import diff_render, revision
-        from ..diff import diff as compared
+        from ..look import diff_render, revision
+        from ..look.diff import diff as compared
 
         with revision.earlier(package, base) as before:
             difference = compared(before, revision.folder(package))
@@ -60,7 +60,7 @@ def show(
 ) -> None:
     """Show one row: what it says and refers to, where it was read, what cites what for it, what refers to it."""
     with told(Format.text):
-        from .. import show as showing
+        from ..look import show as showing
         from ..package import load
 
         loaded = load(package)
@@ -80,7 +80,7 @@ def explain(
 ) -> None:
     """Explain a rule: what it asks for, its SQL, an example that passes, one that fails, how to mend it."""
     with told(Format.text):
-        from .. import explain as explaining
+        from ..look import explain as explaining
         from ..package import load
 
         loaded = load(package)

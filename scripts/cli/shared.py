@@ -81,8 +81,8 @@ def checked_changed(folder: Path, base: str | None) -> tuple[Report, str]:
     with Outside() as outside:
         from ..check import Report
         from ..check import check as run
+        from ..look.revision import changed, with_referring
         from ..package import load
-        from ..revision import changed, with_referring
 
         package = load(folder)
         differing = changed(package, base)

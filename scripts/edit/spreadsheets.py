@@ -21,8 +21,8 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import CALENDAR_WINDOWS_1900
 from openpyxl.xml.functions import iterparse
 
-from .problem import Broken, Problem
-from .text import cleaned
+from ..problem import Broken, Problem
+from ..text import cleaned
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _ERRORS = frozenset(("#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"))

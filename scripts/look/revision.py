@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from .package import DESCRIPTOR, Package, inside
-from .problem import Broken, Problem
+from ..package import DESCRIPTOR, Package, inside
+from ..problem import Broken, Problem
 
 Reader = Callable[[str], bytes | None]  # the content of a file of the package by its path; None where there is none
 _LARGEST = 2**30  # bytes of one file that are read from a zip

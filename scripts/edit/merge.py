@@ -9,13 +9,13 @@ from pathlib import Path
 
 from openpyxl.utils import get_column_letter
 
+from ..descriptor import Schema
+from ..package import Package
+from ..problem import Broken, Problem, nearest
+from ..text import cleaned
 from . import cells, spreadsheets
 from .changes import Change, Row, rows, written
-from .descriptor import Schema
-from .package import Package
-from .problem import Broken, Problem, nearest
 from .spreadsheets import Sheet
-from .text import cleaned
 
 _NAMED = 5  # so many cells that were mended alike are named; more are counted
 

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from . import jsonlines
+from .. import jsonlines
+from ..dates import EDTF, PATTERN
+from ..package import DESCRIPTOR, Package
+from ..problem import Broken, Problem, nearest
 from .changes import Change
-from .dates import EDTF, PATTERN
-from .package import DESCRIPTOR, Package
-from .problem import Broken, Problem, nearest
 
 PARTIAL_DATE = "partial_date"
 TYPES = ("string", "integer", "number", "boolean", "date", "year", PARTIAL_DATE)

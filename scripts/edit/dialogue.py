@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from .dictionary import Column, dictionary
+from ..dictionary import Column, dictionary
+from ..problem import Problem
 from .entry import Entry
-from .problem import Problem
 
 HELP = """Type the value and press Enter.
   Enter alone   leave the cell empty, or take what stands in [brackets]

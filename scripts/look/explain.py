@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from .check import read_tables
-from .descriptor import Field, Rule
-from .package import Package
-from .problem import Broken, Problem, nearest
-from .tables import lexical
+from ..check import read_tables
+from ..descriptor import Field, Rule
+from ..package import Package
+from ..problem import Broken, Problem, nearest
+from ..tables import lexical
 
 # What each built-in rule asks for, and how to mend what breaks it. `check`, `fmt` and the others tell
 # them by these names; the sentences hold for every package.

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from .labels import BETWEEN
-from .package import DESCRIPTOR
-from .problem import Broken, Problem
-from .records import SOURCE
+from ..labels import BETWEEN
+from ..package import DESCRIPTOR
+from ..problem import Broken, Problem
+from ..records import SOURCE
+from ..text import INVISIBLE  # noqa: F401 - that module lets a cell be of any length
 from .revision import Reader
-from .text import INVISIBLE  # noqa: F401 - that module lets a cell be of any length
 
 Key = tuple[str, ...]
 _DEEPEST = 50  # levels of a declaration

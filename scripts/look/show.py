@@ -10,13 +10,13 @@ from itertools import groupby
 
 import polars as pl
 
-from . import database
-from .check import read_tables
-from .package import LINKS, RECORDS, Package
-from .problem import Broken, Problem
-from .records import CERTAINTY, PROVENANCE, SOURCE
-from .tables import Table
-from .text import simplified, visible
+from .. import database
+from ..check import read_tables
+from ..package import LINKS, RECORDS, Package
+from ..problem import Broken, Problem
+from ..records import CERTAINTY, PROVENANCE, SOURCE
+from ..tables import Table
+from ..text import simplified, visible
 
 _NEAREST = 5  # rows that are offered for a wrong id
 _SHOWN = 12  # rows of one kind that refer to the row are listed, the rest is counted

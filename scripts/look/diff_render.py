@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
+from ..text import visible
 from .diff import Difference, Row, TableDifference
-from .text import visible
 
 _LONGEST = 300  # characters of a cell that are shown
 _MARKDOWN = 60_000  # characters: GitHub takes no comment of more than 65,536

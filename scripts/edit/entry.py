@@ -11,14 +11,14 @@ from itertools import count
 import polars as pl
 from slugify import slugify
 
-from . import database, frames
+from .. import database, frames
+from ..labels import BETWEEN, label, quoted
+from ..package import Package
+from ..problem import Problem, merged, nearest, without_followers
+from ..records import other_names
+from ..tables import Table
+from ..text import cleaned, simplified
 from .changes import Row
-from .labels import BETWEEN, label, quoted
-from .package import Package
-from .problem import Problem, merged, nearest, without_followers
-from .records import other_names
-from .tables import Table
-from .text import cleaned, simplified
 
 _MONTHS = [
     "January",

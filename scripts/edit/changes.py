@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import canonical
-from .atomic import replace_together
-from .decoding import decoded
-from .descriptor import Schema
-from .outside import Outside
-from .package import DESCRIPTOR, Package
-from .problem import Broken, Problem
+from .. import canonical
+from ..atomic import replace_together
+from ..decoding import decoded
+from ..descriptor import Schema
+from ..outside import Outside
+from ..package import DESCRIPTOR, Package
+from ..problem import Broken, Problem
 
 Row = dict[str, str]  # a row's cells by column, as written; "" for an empty one
 
@@ -58,8 +58,8 @@ class Change:
         Raises `Broken` where its declaration is not sound.
         """
         with Outside() as outside, tempfile.TemporaryDirectory() as folder:
-            from .check import check
-            from .package import load
+            from ..check import check
+            from ..package import load
 
             self._copy(Path(folder))
             report, _ = check(load(Path(folder)), outside, names, done)

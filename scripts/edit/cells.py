@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from openpyxl.utils.datetime import from_excel
 
-from .descriptor import Field
+from ..descriptor import Field
+from ..text import cleaned
 from .spreadsheets import ErrorValue, Formula, ShownDate
-from .text import cleaned
 
 AS_TEXT = "format the column as text and type the value again"
 _PLAIN = str.maketrans({**dict.fromkeys("‘’‚′", "'"), **dict.fromkeys("“”„″", '"'), **dict.fromkeys("‐‑–—−", "-")})

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,38 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOMEBODY = {f"GIT_{role}_{what}": "test@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 SOMEBODY |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+SEED = 20261126  # of whatever the tests draw at random
 PACKAGE_FILES = ("datapackage.json", "metadata.yml", "schemas", "tables")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run tests/stress with the full counts, for hours")
+
+
+@pytest.fixture(scope="session")
+def full(request) -> bool:
+    """Whether the stress tests run with their full counts, or with what takes a minute or so each."""
+    return request.config.getoption("--full")
+
+
+@pytest.fixture
+def figure(record_property) -> Callable[[str], None]:
+    """Call it with a line of figures to have it printed when all tests are through."""
+    return lambda line: record_property("figure", line)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    told = [
+        f"{Path(report.nodeid.split('::')[0]).stem.removeprefix('test_')}: {line}"
+        for report in reports
+        for name, line in getattr(report, "user_properties", ())
+        if name == "figure" and report.when == "call"
+    ]
+    if told:
+        terminalreporter.section("figures")
+        for line in sorted(dict.fromkeys(told), key=lambda line: line.partition(":")[0]):
+            terminalreporter.write_line(line)
 
 
 def run(*arguments: str | Path, folder: Path = ROOT, **more) -> subprocess.CompletedProcess:

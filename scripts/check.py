@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
-from . import frames, queries, settings, standard
+from . import frames, queries, settings, standard, twins
 from .outside import Outside
 from .package import DESCRIPTOR, Package
 from .problem import Problem, merged, without_followers
@@ -57,6 +57,7 @@ def check(
     for name in names:
         if tables[name].sound:
             found += frames.problems(tables[name], tables)
+            found += twins.problems(tables[name])
         done(name)
     found += settings.problems(package) if whole else []
     found += standard.problems(outside, tables, done)

@@ -20,6 +20,7 @@ from pydantic import Field as Key
 
 from .dates import EDTF, PATTERN
 from .problem import BUILT_IN
+from .text import INVISIBLE
 
 POLARS_TYPES = {
     "string": pl.String,
@@ -42,7 +43,18 @@ NAMED_PATTERNS = {
     _PACKAGE: "of small letters a-z, digits, -, . and _, beginning with a letter or digit",
 }
 
-Text = Annotated[str, Key(min_length=1)]
+
+def _visible(text: str) -> str:
+    """Refuse what a reader of the file, or of the site, would not see, and what turns the order of the text round it."""
+    if hidden := re.search(rf"(?![\n\t]){INVISIBLE}", text):
+        before = text[max(0, hidden.start() - 20) : hidden.start()]
+        raise ValueError(
+            f"holds a character that cannot be seen, U+{ord(hidden[0]):04X}, behind {before!r}; take it out"
+        )
+    return text
+
+
+Text = Annotated[str, Key(min_length=1), AfterValidator(_visible)]
 TableName = Annotated[str, Key(pattern=_NAME)]
 Names = Annotated[
     list[str], Key(min_length=1), BeforeValidator(lambda value: [value] if isinstance(value, str) else value)

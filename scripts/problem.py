@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 # What makes what follow in a cell: a damaged text is told once, and not again for the type, the
 # constraint, the reference or the declared rule that then fails on it.
 _STAGES = (
-    ("stray-space", "invisible-character", "not-nfc", "row-length"),
+    ("stray-space", "invisible-character", "not-nfc", "look-alike", "mojibake", "formula", "row-length"),
     ("type", "required"),
     ("enum", "pattern", "minimum", "maximum", "min-length", "max-length", "unique", "primary-key"),
     ("foreign-key", "codelist"),

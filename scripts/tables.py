@@ -10,6 +10,7 @@ import csv
 import io
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from functools import cached_property
@@ -17,6 +18,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from . import suspect
 from .decoding import BYTE_ORDER_MARK, decoded
 from .descriptor import POLARS_TYPES, Field, Resource, Schema
 from .package import Package
@@ -190,7 +192,7 @@ def _read_text(table: Table, text: str, thorough: bool) -> Table:
             table.frame = _frame(table.schema, text)
     if thorough:
         plain = text.isascii() and text.replace("\n", "").isprintable()
-        table.problems += _text_problems(table, ["stray-space"] if plain else list(_FAULTS))
+        table.problems += _text_problems(table, _OF_ASCII if plain else _FAULTS)
     return table
 
 
@@ -356,28 +358,64 @@ def _called(character: str, value: str) -> str:
 
 
 _MENDED = "run `prc-reach fmt`, it mends this"
-# Each rule for a cell's text: whether a cell breaks it, and what then is wrong.
+
+
+def _told_hidden(value: str) -> tuple[str, str]:
+    stays = re.search(INVISIBLE, cleaned(value))
+    return _hidden(value), "take it out by hand: fmt does not, since some scripts need it" if stays else _MENDED
+
+
+def _told_look_alike(value: str) -> tuple[str, str] | None:
+    if not (found := suspect.disguised(value)):
+        return None
+    letter, what = found
+    better = suspect.plain(value)
+    hint = f"write {better!r}" if better != value else "type the word anew, in the letters of one script"
+    name = unicodedata.name(letter[0], "a letter").lower()
+    return f"holds {letter[0]!r} ({name}, U+{ord(letter[0]):04X}) {what}", hint
+
+
+def _told_mojibake(value: str) -> tuple[str, str] | None:
+    if (better := suspect.undamaged(value)) is None:
+        return None
+    hint = f"write {better!r}" if better else "take the text anew from the source"
+    return "was damaged by a program that read it in a wrong encoding", hint
+
+
+def _told_formula(value: str) -> tuple[str, str]:
+    return f"begins with {value[0]!r}, so a spreadsheet would compute it", "put a word before it, or quote it as “…”"
+
+
+# Each rule for a cell's text: whether a cell may break it, and what then is wrong and would be right, if it does.
 _FAULTS = {
     "stray-space": (
         lambda cell: cell.str.starts_with(" ") | cell.str.ends_with(" ") | cell.str.contains_any(ODD_SPACES),
-        _spaced,
+        lambda value: (_spaced(value), _MENDED),
     ),
-    "invisible-character": (lambda cell: cell.str.contains(INVISIBLE), _hidden),
+    "formula": (suspect.formula, _told_formula),
+    "invisible-character": (lambda cell: cell.str.contains(INVISIBLE), _told_hidden),
     "not-nfc": (
         lambda cell: cell != cell.str.normalize("NFC"),
-        lambda value: "has a letter in two parts (it is not in Unicode normal form C)",
+        lambda value: ("has a letter in two parts (it is not in Unicode normal form C)", _MENDED),
     ),
+    "look-alike": (suspect.look_alike, _told_look_alike),
+    "mojibake": (suspect.perhaps_mojibake, _told_mojibake),
 }
+_OF_ASCII = ("stray-space", "formula")  # the rules that plain ASCII can break
 
 
-def _text_problems(table: Table, rules: list[str]):
+def _text_problems(table: Table, rules: Iterable[str]):
     """Cells that break one of the `rules` for text, keys of `_FAULTS`."""
-    asked = {f"{rule} {name}": _FAULTS[rule][0](pl.col(name)) for rule in rules for name in table.schema.names}
+    textual = [each.name for each in table.schema.fields if each.type == "string"]
+    asked = {
+        f"{rule} {name}": _FAULTS[rule][0](pl.col(name))
+        for rule in rules
+        for name in (textual if rule == "formula" else table.schema.names)  # a number may begin with its sign
+    }
     present = table.frame.select(faulty.any().alias(key) for key, faulty in asked.items())
     for key in [key for key, faulty in present.row(0, named=True).items() if faulty] if table.frame.height else []:
         rule, name = key.split(" ")
         for index in table.frame.select(asked[key].fill_null(False)).to_series().arg_true():
             value = table.frame[name][index]
-            stays = rule == "invisible-character" and re.search(INVISIBLE, cleaned(value))
-            hint = "take it out by hand: fmt does not, since some scripts need it" if stays else _MENDED
-            yield table.problem(index, rule, _FAULTS[rule][1](value), name, value=value, hint=hint)
+            if told := _FAULTS[rule][1](value):
+                yield table.problem(index, rule, told[0], name, value=value, hint=told[1])

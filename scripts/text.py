@@ -9,10 +9,10 @@ from functools import cache
 from importlib import resources
 
 # Characters that show nothing or turn the reading order: controls, soft hyphen, zero-width and
-# bidirectional marks, line and paragraph separators, Hangul fillers, variation selectors, byte-order mark, tags.
-INVISIBLE = r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+# bidirectional marks, line and paragraph separators, fillers, joiners, variation selectors, byte-order mark, tags.
+INVISIBLE = r"[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 # Spaces that are not the ordinary one.
-ODD_SPACES = [chr(code) for code in (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)]
+ODD_SPACES = [chr(code) for code in (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x2800, 0x3000, 0xFFA0)]
 HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 
 csv.field_size_limit(2**31 - 1)  # a long cell is told by its column's constraints, not by an accident of the library

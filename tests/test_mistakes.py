@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
 from conftest import problems
+
+from scripts.text import INVISIBLE
 
 BODIES = "tables/sco_bodies.csv"
 SOURCES = "tables/sources.csv"
@@ -120,6 +125,41 @@ CELLS = [
     ("places", "tashkent", "name", "Tashkent ", "stray-space", 0, "run `prc-reach fmt`"),
     ("places", "tashkent", "name", "Tash\u200bkent", "invisible-character", 0, "cannot be seen"),
     ("places", "tashkent", "name", "Tas\u0301hkent", "not-nfc", 0, "normal form C"),
+    ("places", "tashkent", "name", "Tash\u202ekent", "invisible-character", 0, "right-to-left override"),
+    ("places", "tashkent", "name", "Tash\U000e0101kent", "invisible-character", 0, "cannot be seen"),
+    ("places", "tashkent", "name", "T\u0430shkent", "look-alike", 0, "'а' (cyrillic small letter a, U+0430)"),
+    ("places", "tashkent", "name", "Town of \u0422\u0430", "look-alike", 0, "which looks Latin and is not"),
+    (
+        "places",
+        "tashkent",
+        "name",
+        "\u0422\u0430\u0448k\u0435\u043d\u0442",
+        "look-alike",
+        0,
+        "'k' (latin small letter k",
+    ),
+    ("places", "tashkent", "name", "Tashkent \uff21", "look-alike", 0, "write 'Tashkent A'"),
+    ("places", "tashkent", "name", "\ufb01ne", "look-alike", 0, "write 'fine'"),
+    (
+        "training_pledges",
+        "china-sco-2022",
+        "pledge_id",
+        "chin\u0430-sco-2022",
+        "look-alike",
+        0,
+        "in the letters of one script",
+    ),
+    ("organizations", "china-coast-guard", "name_zh", "中国o警", "look-alike", 0, "among Han characters"),
+    ("organizations", "china-coast-guard", "name_zh", "中国T警", "look-alike", 0, "among Han characters"),
+    ("organizations", "china-coast-guard", "name_zh", "中国ニ警", "look-alike", 0, "among Han characters"),
+    ("organizations", "china-coast-guard", "name_zh", "\u2f24国警", "look-alike", 0, "write '大国警'"),
+    ("places", "tashkent", "name", "TÃ¡shkent", "mojibake", 0, "write 'Táshkent'"),
+    ("places", "tashkent", "name", "鍖楁枟", "mojibake", 0, "write '北斗'"),
+    ("places", "tashkent", "name", "ÖÐ¹ú", "mojibake", 0, "write '中国'"),
+    ("places", "tashkent", "name", "Tash\ufffdent", "mojibake", 0, "from the source"),
+    ("places", "tashkent", "name", "=1+1", "formula", 0, "a spreadsheet would compute it"),
+    ("places", "tashkent", "name", "@SUM(1)", "formula", 0, "a spreadsheet would compute it"),
+    ("places", "tashkent", "name", "-2+3+cmd|' /C calc'!A0", "formula", 0, "a spreadsheet would compute it"),
 ]
 
 
@@ -141,6 +181,27 @@ def test_a_wrong_cell_is_told_once_with_file_line_row_and_column(
     assert len(found[0]["found_by"]) == engines
 
 
+def test_texts_that_only_resemble_a_disguise_pass(package):
+    """What people write: names of accounts, units, Latin letters in Chinese names, words of two scripts side by side."""
+    texts = "@KTristanTang|長征二號B|5G网络|A股|从GPS切换|Сочи (Sochi)|СССР|Ärzte “É”|10 °C|№ 5|5 µm|β-decay|km²|“=1”|乗り物"
+    path = package / "tables/places.csv"
+    lines = path.read_text("utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("tashkent,"))
+    for text in texts.split("|"):
+        path.write_text(
+            "\n".join([*lines[:at], lines[at].replace(",Tashkent,", f",{text},", 1), *lines[at + 1 :]]) + "\n"
+        )
+        assert not problems(package, "places"), text
+
+
+def test_every_format_character_is_invisible():
+    """Unicode's category Cf, save the signs of Arabic, Kaithi and Egyptian that are drawn."""
+    drawn = ("ARABIC", "SYRIAC", "KAITHI", "EGYPTIAN")
+    hidden = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in ("Cf", "Cc")]
+    seen = [each for each in hidden if not re.match(INVISIBLE, each)]
+    assert all(unicodedata.name(each).startswith(drawn) for each in seen), seen
+
+
 def test_a_duplicate_key(package):
     path = package / BODIES
     first = path.read_text("utf-8").splitlines()[1]
@@ -153,12 +214,39 @@ def test_a_duplicate_key(package):
     assert "is taken by line 2" in found[0]["message"] and len(found[0]["found_by"]) == 2
 
 
+def test_a_row_under_another_key(package):
+    """What `unique` cannot tell: the same fact entered twice, each time with a key of its own."""
+    path = package / "tables/training_pledges.csv"
+    row = next(line for line in path.read_text("utf-8").splitlines() if line.startswith("china-sco-2022,"))
+    path.write_text(path.read_text("utf-8") + row.replace("china-sco-2022,", "zz-pledge,", 1) + "\n", "utf-8")
+    (found,) = problems(package, "training_pledges")
+    assert (found["column"], found["rule"], found["row_id"]) == ("training_pledge_id", "duplicate-row", "zz-pledge")
+    assert "'china-sco-2022' on line" in found["message"]
+
+
+@pytest.mark.parametrize("key", ["china-sc0-2022", "chinasco-2022"])
+def test_a_key_that_is_read_as_another(package, key):
+    path = package / "tables/training_pledges.csv"
+    row = next(line for line in path.read_text("utf-8").splitlines() if line.startswith("china-sco-2022,"))
+    other = row.replace("china-sco-2022,", f"{key},", 1).replace("law-enforcement officers", "officers")
+    path.write_text(path.read_text("utf-8") + other + "\n", "utf-8")
+    (found,) = problems(package, "training_pledges")
+    assert (found["column"], found["rule"], found["row_id"]) == ("training_pledge_id", "look-alike-key", key)
+
+
 def test_an_empty_key(package):
     start = "regional-anti-terrorist-structure,"
     line = line_of(package, BODIES, start)
     edit(package, BODIES, f"\n{start}", "\n,")
     assert (BODIES, line, "sco_body_id", "required") in told(package, "sco_bodies")
     assert {rule for _, where, _, rule in told(package, "sco_bodies") if where == line} == {"required"}
+
+
+def test_a_key_with_a_look_alike_is_told_as_that(package):
+    edit(package, "tables/training_pledges.csv", "china-sco-2022,", "chin\u0430-sco-2022,")
+    (found,) = problems(package, "training_pledges")
+    assert (found["column"], found["rule"]) == ("training_pledge_id", "look-alike")
+    assert "'а' (cyrillic small letter a, U+0430)" in found["message"]
 
 
 def test_a_renamed_key_leaves_every_reference_dangling_and_each_is_told(package):

@@ -18,14 +18,15 @@ def problems(table: Table) -> Iterator[Problem]:
     (key, *further), names = table.schema.primaryKey, table.schema.names
     if further or len(names) == 1 or table.frame.height < 2:
         return
+    alone = pl.col(key).is_not_null() & pl.col(key).is_unique()  # else the key itself is the problem
     rest = pl.struct(name for name in names if name != key)
-    for first, later in _again(table, rest.is_duplicated() & pl.col(key).is_not_null(), rest):
+    for first, later in _again(table, rest.is_duplicated() & alone, rest):
         message = f"says in every other column what {_named(table, first)} says"
         hint = "take one of them out, or give what tells the two apart"
         yield table.problem(later, "duplicate-row", message, key, value=table.frame[key][later], hint=hint)
     if table.schema.field(key).type == "string":
         read = pl.col(key).str.to_lowercase().str.replace_many(list(_READ_AS), list(_READ_AS.values()))
-        for first, later in _again(table, read.is_duplicated() & pl.col(key).is_unique(), read):
+        for first, later in _again(table, read.is_duplicated() & alone, read):
             message = f"is easily read as the key of {_named(table, first)}"
             hint = "give one of the two another key, or take one out if they are the same"
             yield table.problem(later, "look-alike-key", message, key, value=table.frame[key][later], hint=hint)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import locks
-from license_expression import get_spdx_licensing
+from license_expression import Licensing
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -111,7 +111,7 @@ def licences(told: dict) -> Iterator[str]:
 
 def accepted(terms: str, ids: dict[str, str]) -> bool:
     """Whether the SPDX expression can be met with the licences of these `ids` alone."""
-    licensing = get_spdx_licensing()
+    licensing = Licensing()
     parsed = licensing.parse(terms)
     met = {each: licensing.TRUE if str(each) in ids else licensing.FALSE for each in parsed.get_symbols()}
     return parsed.subs(met, simplify=True) == licensing.TRUE

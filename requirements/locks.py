@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from pip_requirements_parser import RequirementsFile
+from pip_requirements_parser import InstallRequirement, RequirementsFile
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -39,11 +39,18 @@ def pins(lock: Path) -> list[Pin]:
     found = []
     for each in read.requirements:
         hashes = tuple(told.removeprefix("sha256:") for told in each.hash_options if told.startswith("sha256:"))
-        if each.link or each.is_editable or not each.is_pinned or not hashes or len(hashes) < len(each.hash_options):
+        if not exact(each) or not hashes or len(hashes) < len(each.hash_options):
             raise ValueError(f"{lock.name}: {each.line!r} is no exact version with its SHA-256")
         here = each.marker is None or each.marker.evaluate()
         found.append(Pin(canonicalize_name(each.name), each.get_pinned_version, hashes, here))
     return found
+
+
+def exact(requirement: InstallRequirement) -> bool:
+    """Whether it is one version of a package, to be found in the index."""
+    if requirement.link or requirement.is_editable or not requirement.is_pinned:
+        return False
+    return not requirement.get_pinned_version.endswith(".*")
 
 
 def project() -> dict:

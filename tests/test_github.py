@@ -261,7 +261,8 @@ def test_what_is_released_is_whole(clone, tmp_path):
     assert result.returncode == 0, result
     name = "prc-reach-" + json.loads((clone / "datapackage.json").read_text("utf-8"))["version"]
     files = {path.name for path in (clone / "release").iterdir()}
-    assert files == {"prc-reach.db", "prc-reach.xlsx", "prc-reach.zip", f"{name}.tar.gz", "SHA256SUMS"}
+    made = {"prc-reach.db", "prc-reach.xlsx", "prc-reach.zip", f"{name}.tar.gz", "prc-reach.cdx.json"}
+    assert files == made | {"SHA256SUMS"}
     assert bash("sha256sum --quiet -c SHA256SUMS", clone / "release").returncode == 0
     assert len((clone / "release/SHA256SUMS").read_text().splitlines()) == len(files) - 1
     with tarfile.open(clone / f"release/{name}.tar.gz") as archive:

@@ -69,7 +69,7 @@ def test_frictionless_agrees_as_it_says(package):
 
 def test_what_is_named_is_there():
     """Each file and folder that the texts for readers and contributors name, each link between them, each heading."""
-    for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CODEBOOK.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "CODEBOOK.md", "SECURITY.md"):
         text = (ROOT / name).read_text("utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
             file, _, heading = target.partition("#")

@@ -24,6 +24,7 @@ CORE, TEST, BUILD, BENCH, READERS = (
     locks.HERE / f"{name}.txt" for name in ("core", "test", "build", "bench", "readers")
 )
 ENVIRONMENTS = {".venv": (TEST,), ".bench": (BUILD, BENCH), ".readers": (BUILD, READERS)}  # and what they are made of
+STRAY = "is not locked; make clean, and make it anew"
 OWN = {"pip", "setuptools", locks.project()["name"]}  # what Python and `make` put there beside it
 
 
@@ -79,9 +80,11 @@ def installed(environment: Path, made_of: tuple[Path, ...]) -> Iterator[str]:
     listed = json.loads(subprocess.run([*pip, "list", "--format", "json"], capture_output=True, check=True).stdout)
     there = {canonicalize_name(each["name"]): each["version"] for each in listed}
     pinned = {pin.name: pin.version for lock in made_of for pin in locks.pins(lock) if pin.here}
-    for name in sorted((there.keys() - OWN) | pinned.keys()):
-        if there.get(name) != pinned.get(name):
-            yield f"{environment.name}: {name} is {there.get(name, 'missing')}, locked {pinned.get(name, 'nowhere')}"
+    for name in sorted(pinned):
+        if there.get(name) != pinned[name]:
+            yield f"{environment.name}: {name} is {there.get(name, 'missing')}, locked {pinned[name]}"
+    for name in sorted(there.keys() - pinned.keys() - OWN):  # pip takes nothing away that was locked once
+        yield f"{environment.name}: {name} {there[name]} {STRAY}"
     fits = subprocess.run([*pip, "check"], capture_output=True, text=True)
     if fits.returncode:
         yield from (f"{environment.name}: {line}" for line in (fits.stdout + fits.stderr).splitlines())
@@ -118,7 +121,7 @@ def accepted(terms: str, ids: dict[str, str]) -> bool:
 
 
 def holes(files: list[Path]) -> Iterator[str]:
-    """The known holes in what the lock `files` pin. Raises `NotAsked` where the index does not tell."""
+    """The known holes in what the lock `files` give this machine. Raises `NotAsked` where the index does not tell."""
     for lock in files:
         told = known(lock)
         unknown = [each["name"] for each in told if "skip_reason" in each]

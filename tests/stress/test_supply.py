@@ -78,7 +78,7 @@ def test_what_is_asked_for_is_locked_and_what_is_locked_is_installed_and_tested(
         told = audit.installed(ROOT / name, audit.ENVIRONMENTS[name])
         assert [each for each in told if audit.STRAY not in each] == []  # an environment that has seen other versions
     pinned = {lock.stem: len(locks.pins(lock)) for lock in LOCKS}
-    figure(f"{sum(pinned.values())} pins with hashes in {len(pinned)} files, those of 2 environments installed so")
+    figure(f"{sum(pinned.values())} pins with hashes in {len(pinned)} files; .venv and .readers have what theirs say")
 
 
 def test_what_is_asked_for_and_not_locked_is_told(monkeypatch):

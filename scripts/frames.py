@@ -7,8 +7,9 @@ unchecked, refuses empty integers and lets `A|B` patterns through half-matched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from decimal import Decimal
 
 import pandera.polars as pa
 import polars as pl
@@ -127,19 +128,35 @@ def _field_checks(field: Field) -> Iterator[tuple[str, pl.Expr]]:
     if limits.unique:
         yield ("unique", value.is_first_distinct() | value.is_null())
     if limits.enum:
-        yield ("enum", value.is_in(_typed(field, limits.enum)))
+        yield ("enum", _exact(field, value.is_in(_typed(field, limits.enum)), limits.enum, lambda number, each: number in each))
     if limits.pattern:
         yield ("pattern", value.str.contains(limits.pattern))
     if limits.minimum is not None:
-        yield ("minimum", value >= _typed(field, [limits.minimum])[0])
+        yield ("minimum", _exact(field, value >= _typed(field, [limits.minimum])[0], [limits.minimum], lambda number, each: number >= each[0]))
     if limits.maximum is not None:
-        yield ("maximum", value <= _typed(field, [limits.maximum])[0])
+        yield ("maximum", _exact(field, value <= _typed(field, [limits.maximum])[0], [limits.maximum], lambda number, each: number <= each[0]))
     if limits.minLength is not None:
         yield ("min-length", value.str.len_chars() >= limits.minLength)
     if limits.maxLength is not None:
         yield ("max-length", value.str.len_chars() <= limits.maxLength)
     if field.codelist:
         yield ("codelist", value.is_in(sorted(codes(field.codelist))))
+
+
+def _exact(
+    field: Field, passes: pl.Expr, limits: list, passes_exactly: Callable[[Decimal, list[Decimal]], bool]
+) -> pl.Expr:
+    """`passes`, save where a number in 64 bits is the same as one of the `limits` and its further digits decide."""
+    if field.type != "number":
+        return passes
+    decimals = [Decimal(str(each)) for each in limits]
+    alike = pl.col(field.name).is_in(_typed(field, limits))
+    exactly = (
+        pl.when(alike)
+        .then(pl.col(_written(field)))
+        .map_elements(lambda text: passes_exactly(Decimal(text), decimals), return_dtype=pl.Boolean)
+    )
+    return pl.when(alike).then(exactly).otherwise(passes)
 
 
 def _typed(field: Field, values: list) -> list:

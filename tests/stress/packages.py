@@ -1,0 +1,363 @@
+"""Packages drawn at random with Hypothesis: schemas in the language of `scripts.descriptor`, and tables for them.
+
+Most cells are what their column asks for, many are nearly that, some are far from it; keys are taken
+twice, references dangle, and now and then the file itself has lost its form.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import unicodedata
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pydantic
+from hypothesis import strategies as st
+
+from scripts.descriptor import Constraints
+
+# Not in a cell of any table: NUL, which no CSV holds, half a surrogate pair, which no UTF-8 holds, and line ends.
+_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0\n\r")
+_CURIOUS = [
+    "é", "e\u0301", "\u212b", "Å", "ﬁ", "ß", "ẞ", "İ", "ı", "ſ", "\u212a", "中国", "中國", "漢字かな", "العربية", "😀", "👨‍👩‍👧", "🇨🇳",
+    "𝔘𝔫𝔦", "\u200b", "a\u200db", "\u202eabc", "\ufeff", "\x7f", "\x85", "\u2028", "\x0b", "\x1c", "\t", " ", "  ", "\u00a0",
+    "\u3000", " a", "a ", "a b", "A", "a", "b", "ab", "abc", "NULL", "None", "null", "nan", "NaN", "NA", "-", "--", "true",
+    "0", "1", "01", "1.0", "=1+1", "'", "''", '"', '""', 'a"b', ",", "a,b", ";", "a;b", "a|b", "a\\b", "\\", "%s", "{}", "$", "^",
+    "#a", "x" * 40, "é" * 300, "\U0010ffff", "1" * 25,
+]  # fmt: skip
+_ODD = {
+    "integer": [
+        "1_000", " 12", "12 ", "\u00a012", "٠", "١٢", "１２", "৪", "1e3", "1.0", "1.", "+5", "-5", "--5", "+-5", "- 5", "5-", "-", "+",
+        "0x10", "²", "Ⅷ", "1,000", "1 000", "1__0", "_1", "１_２", "-0", "+0", "007", "0" * 30 + "1", "9223372036854775807",
+        "-9223372036854775808", "9223372036854775808", "-9223372036854775809", "1" * 30, "1" * 5000, "inf", "NaN", "true", "−1", "一",
+    ],
+    "number": [
+        "1_000.5", " 1.5", "1.5 ", "1.", ".5", "+.5", "-.5e+3", "1e3", "1E3", "1e", "e5", ".", "-.", "1e400", "-1e400", "1e-400", "NaN",
+        "nan", "-nan", "INF", "-INF", "inf", "Infinity", "sNaN", "nan12", "1,5", "1 000", "١.٥", "１.５", "1٫5", "0x1p3", "1" * 400,
+        "0." + "0" * 400 + "1", "1e999999999999999999", "1e-99999999999999999999", "1e00000000000000000001", "4.9e-324", "2e-324",
+        "1.7976931348623157e308", "1.7976931348623159e308", "9007199254740992", "9007199254740993", "0.1", "0.10000000000000000001",
+        "0.1000000000000000055511151231257827", "0.30000000000000004", "-0", "-0.0", "0", "0.0", "0e10", "1e+5", "1e5.0", "00012.50",
+        "5", "5.0", "5.00000000000000000000000000001", "8.5e22", "1e23", "100000000000000000000000", "1d3", "1f", "−1", "½",
+    ],
+    "year": [
+        "2024", "0000", "0001", "9999", "10000", "-001", "-000", "+202", " 202", "202 ", "1_02", "٢٠٢٤", "２０２４", "999", "24", "20.4",
+        "02024", "2024 ", "-2024", "2024Z", "202٤", "twok",
+    ],
+    "date": [
+        "2024-01-05", "2024-1-5", "2024-01- 5", "2024-1-05", "2023-02-30", "0000-01-01", "0001-01-01", "9999-12-31", "10000-01-01",
+        "-001-01-01", "٢٠٢٤-٠١-٠٥", "2024-01-1٣", " 2024-01-05", "2024-01-05 ", "2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29",
+        "20240105", "2024-01-05T00:00:00", "24-01-05", "2024-01-05Z", "2024-001", "2024-W01-1", "2024-00-10", "2024-13-01", "2024-01-00",
+        "2024-01-32", "2024/01/05", "05.01.2024", "1582-10-10", "2024-01-05\u00a0",
+    ],
+    "boolean": ["true", "True", "TRUE", "tRUE", "1", "0", "false", "False", "FALSE", " true", "false ", "yes", "no", "１", "t", "None", "1.0", "是"],
+}  # fmt: skip
+_YEARS, _DAYS = ["1989", "2000", "2023", "2024", "2025"], ["1999-12-31", "2024-01-05", "2024-02-28", "2024-02-29", "2024-12-20"]
+_TABLES = ["people", "order", "group", "index", "t1", "values"]
+_COLUMNS = [
+    "id", "name", "value", "note", "select", "order", "group", "index", "key", "count", "rank", "oid", "a", "b2", "x_y", "check",
+    "literal", "column", "null", "length", "match", "table",
+]  # fmt: skip
+_ATOMS = [
+    "a", "b", "1", "[a-z]", "[0-9]", "[a-z0-9]", "[A-Za-z]", "[^,]", "[^a-z]", ".", "é", "[à-ü]", "[一-鿿]", "😀", "[😀-🙏]", "\\.", "\\+", "[-_]",
+    "\\$", "\\^", " ", "(ab|c)", "(?:x|y|)", "(a|ab)", "[.]", "\\-", "[a\\]]", "\\x41", "\\u00e9", "/", "_", "(a*b|c)", "\\\\", "(?P<n>a)",
+    "[[a]]", "[a[b]]", "[a-c--b]", "[a~~b]", "[a&&b]", "[a||b]", "\\<a", "a\\>", "(?i:k)", "(?i:i)", "(?s:.)", "(?x:[a b])", "(?u:é)", "a++",
+    "a*+", "a?+", "[0-9]{2}+", "(?-i:a)", "^", "$", "()", "[]a]", "[^]a]", "[a-]", "[&a]", "[a^]", "[+--]", "[ -~]",
+]  # fmt: skip
+_TIMES = ["", "", "", "?", "*", "+", "{2}", "{1,3}", "{2,}", "+?", "*?", "??", "{0}"]
+
+
+def _known_to_the_descriptor(pattern: str) -> bool:
+    try:
+        Constraints.model_validate({"pattern": pattern})
+    except pydantic.ValidationError:
+        return False
+    return True
+
+
+_PARTS = st.lists(st.tuples(st.sampled_from(_ATOMS), st.sampled_from(_TIMES)).map("".join), min_size=1, max_size=3)
+_PATTERNS = (
+    st.one_of(_PARTS.map("".join), st.lists(_PARTS.map("".join), min_size=2, max_size=3).map(lambda each: f"({'|'.join(each)})"))
+    .map(lambda body: f"^{body}$")
+    .filter(_known_to_the_descriptor)
+)
+_TEXTS = st.one_of(st.sampled_from(_CURIOUS), st.text(_CHARACTERS, min_size=1, max_size=8), st.sampled_from(_CURIOUS))
+_LONG = st.builds(lambda text, times: text * times, _TEXTS.filter(lambda text: len(text) < 5), st.sampled_from([1_000, 33_000]))
+
+
+@dataclass(frozen=True)
+class TableCase:
+    """A table: its schema, and what its file holds. `lines` are instead of those that the rows make, by number."""
+
+    name: str
+    schema: dict
+    header: list[str]
+    rows: list[list[str]]
+    quoting: int = csv.QUOTE_MINIMAL
+    line_end: str = "\n"
+    last: str = "\n"
+    start: str = ""
+    lines: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """What the file holds."""
+        lines = [_line(self.header, csv.QUOTE_MINIMAL), *(_line(row, self.quoting) for row in self.rows)]
+        lines = [self.lines.get(number, line) for number, line in enumerate(lines, 1)]
+        return self.start + self.line_end.join(lines) + (self.last and self.line_end)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A package. `explicit` is whether its descriptor spells out what the standard has by default."""
+
+    tables: list[TableCase]
+    explicit: bool = True
+
+    def write(self, folder: Path) -> None:
+        """Put the package into `folder`, in place of what is there."""
+        for part in ("tables", "schemas"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+            (folder / part).mkdir(parents=True)
+        resources = []
+        for table in self.tables:
+            resources.append(
+                {"name": table.name, "type": "table", "path": f"tables/{table.name}.csv", "schema": f"schemas/{table.name}.json"}
+                | ({"encoding": "utf-8", "dialect": {"delimiter": ","}} if self.explicit else {})
+            )
+            (folder / f"schemas/{table.name}.json").write_text(json.dumps(table.schema), "utf-8")
+            (folder / f"tables/{table.name}.csv").write_text(table.text, "utf-8", newline="")
+        descriptor = {
+            "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+            "name": "drawn",
+            "title": "Drawn",
+            "description": "Drawn at random.",
+            "version": "1",
+            "licenses": [{"name": "CC0-1.0"}],
+            "resources": resources,
+        }
+        (folder / "datapackage.json").write_text(json.dumps(descriptor), "utf-8")
+
+    def with_cells(self, cells: dict[tuple[str, int, int], str]) -> Case:
+        """The case with other `cells`: by table, row (from 0) and column (from 0)."""
+        return replace(
+            self,
+            tables=[
+                replace(
+                    table,
+                    rows=[
+                        [cells.get((table.name, at, column), cell) for column, cell in enumerate(row)]
+                        for at, row in enumerate(table.rows)
+                    ],
+                )
+                for table in self.tables
+            ],
+        )
+
+
+def _line(row: list[str], quoting: int) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="", quoting=quoting).writerow(row)
+    return "" if len(row) == 1 and row == [""] and quoting == csv.QUOTE_MINIMAL else out.getvalue()
+
+
+@st.composite
+def fields(draw, name: str, kind: str, key: bool) -> dict:
+    """A field of this name and type, with some of the constraints that its type allows; a `key` is required."""
+    limits: dict = {"required": True} if key or draw(st.integers(0, 3)) == 0 else {}
+    if draw(st.integers(0, 3)) == 0:
+        limits["unique"] = True
+    some = draw(st.sets(st.sampled_from(["enum", "low", "high", "pattern"]), max_size=2))
+    made: dict = {"name": name, "type": kind, "description": "Drawn."}
+    if kind == "boolean":
+        if draw(st.booleans()):
+            words = draw(st.lists(st.one_of(st.sampled_from(_ODD["boolean"]), _TEXTS), min_size=2, max_size=5, unique=True))
+            cut = draw(st.integers(1, len(words) - 1))
+            made |= {"trueValues": words[:cut], "falseValues": words[cut:]}
+    elif kind == "string":
+        if "enum" in some:
+            limits["enum"] = draw(st.lists(_TEXTS, min_size=1, max_size=4))
+        if "pattern" in some:
+            limits["pattern"] = draw(_PATTERNS)
+        if "low" in some:
+            limits["minLength"] = draw(st.sampled_from([0, 1, 2, 3]))
+        if "high" in some:
+            limits["maxLength"] = draw(st.sampled_from([1, 2, 3, 5, 8, 40, 5_000]))
+    else:
+        bounds = _bounds(kind)
+        if "enum" in some:
+            limits["enum"] = draw(st.lists(bounds, min_size=1, max_size=4))
+        if "low" in some:
+            limits["minimum"] = draw(bounds)
+        if "high" in some:
+            limits["maximum"] = draw(bounds)
+    return made | {"constraints": limits}
+
+
+def _bounds(kind: str) -> st.SearchStrategy:
+    """What may stand in a schema as a bound of this type."""
+    return {
+        "integer": st.one_of(st.integers(-6, 6), st.sampled_from([2**63 - 1, -(2**63), 2**53 + 1, 1000])),
+        "year": st.sampled_from([0, 1, 202, 1989, 2000, 2023, 2024, 9999]),
+        "number": st.one_of(
+            st.integers(-6, 6),
+            st.sampled_from([0.1, 0.5, -0.5, 1.5, 5.0, 1e22, 1e23, 0.30000000000000004, 2**53 + 1, 2**53, -0.0, 1e308, 5e-324, 10**23]),
+            st.floats(-100, 100),
+        ),
+        "date": st.one_of(st.sampled_from(_DAYS), st.dates().map(str)),
+    }[kind]
+
+
+@st.composite
+def cells(draw, made: dict) -> list[str]:
+    """Some cells for a column of the field `made`: what it asks for, what is near to that, and what is not."""
+    kind, limits = made["type"], made["constraints"]
+    good: list[str] = []
+    if limits.get("enum"):
+        good += [_written(each) for each in limits["enum"]]
+    if kind == "string":
+        if limits.get("pattern"):
+            text = st.from_regex(limits["pattern"][1:-1], fullmatch=True, alphabet=_CHARACTERS)
+            good += draw(st.lists(text, min_size=1, max_size=4))
+        else:
+            good += draw(st.lists(_TEXTS, min_size=1, max_size=4))
+        odd = st.one_of(_TEXTS, _TEXTS, _TEXTS, _LONG) if not limits.get("pattern") else _TEXTS
+    elif kind == "boolean":
+        good += made.get("trueValues", ["true", "1"]) + made.get("falseValues", ["false", "0"])
+        odd = st.sampled_from(_ODD["boolean"])
+    else:
+        near = [limits[each] for each in ("minimum", "maximum") if each in limits]
+        good += [_written(each) for each in near]
+        plain = {
+            "integer": st.integers(-8, 8).map(str),
+            "number": st.one_of(st.integers(-8, 8).map(str), st.floats(allow_nan=False, allow_infinity=False).map(repr), st.decimals(-9, 9, places=2).map(str)),
+            "year": st.sampled_from(_YEARS),
+            "date": st.one_of(st.sampled_from(_DAYS), st.dates().map(str)),
+        }[kind]  # fmt: skip
+        good += draw(st.lists(plain, min_size=1, max_size=4))
+        odd = st.sampled_from(_ODD[kind])
+    mood = draw(st.sampled_from(["sound", "sound", "gaps", "near", "wild"]))
+    pool = list(good)
+    if mood != "sound":
+        pool += ["", ""] if mood != "gaps" or not limits.get("required") else []
+    if mood in ("near", "wild"):
+        pool += [draw(_near(draw(st.sampled_from(good))))]
+    if mood == "wild":
+        pool += draw(st.lists(odd, min_size=1, max_size=4))
+    return [each for each in pool if "\n" not in each and "\r" not in each and "\0" not in each]
+
+
+def _written(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _near(text: str) -> st.SearchStrategy[str]:
+    """What looks like `text` and is not, or is the same value in another form."""
+    wide = str.maketrans({str(digit): chr(0xFF10 + digit) for digit in range(10)})
+    arabic = str.maketrans({str(digit): chr(0x660 + digit) for digit in range(10)})
+    return st.sampled_from(
+        [
+            f" {text}", f"{text} ", f"{text}\u00a0", text.upper(), text.lower(), text.swapcase(), unicodedata.normalize("NFD", text),
+            unicodedata.normalize("NFKC", text), text.translate(wide), text.translate(arabic), f"0{text}", f"+{text}", f"-{text}", f"{text}.0",
+            f"{text}0", f"{text}1", f"{text}e0", text[:-1], text[1:], f"{text}\u0301", f"{text}{text}", f"\u200b{text}", f"{text}.00000000000000000000001",
+        ]
+    )  # fmt: skip
+
+
+@st.composite
+def packages(draw) -> Case:
+    """A package of one to three tables."""
+    names = draw(st.permutations(_TABLES))[: draw(st.sampled_from([1, 1, 2, 2, 3]))]
+    columns = list(draw(st.permutations(_COLUMNS)))
+    schemas: dict[str, dict] = {}
+    kinds = st.sampled_from(["string", "string", "integer", "number", "boolean", "date", "year"])
+    for name in names:
+        keys = draw(st.sampled_from([1, 1, 1, 2, 3]))
+        others = draw(st.integers(0, 3))
+        made = [draw(fields(columns.pop(), draw(kinds), key=at < keys)) for at in range(keys + others)]
+        key = [each["name"] for each in made[:keys]]
+        made = draw(st.permutations(made)) if draw(st.integers(0, 4)) == 0 else made
+        schemas[name] = {"title": name, "description": "Drawn.", "fields": list(made), "primaryKey": key if keys > 1 else draw(st.sampled_from([key, key[0]]))}
+    targets = {name: _key(schema)[0] for name, schema in schemas.items() if len(_key(schema)) == 1}
+    for name, schema in schemas.items():
+        for target in draw(st.lists(st.sampled_from(sorted(targets)), max_size=2)) if targets else []:
+            kind = _field(schemas[target], targets[target])["type"]
+            fitting = [each["name"] for each in schema["fields"] if each["type"] == kind and not (target == name and each["name"] in _key(schema))]
+            taken = [key["fields"] if isinstance(key["fields"], str) else key["fields"][0] for key in schema.get("foreignKeys", [])]
+            fitting = [each for each in fitting if each not in taken]
+            if fitting and draw(st.booleans()):
+                column = draw(st.sampled_from(fitting))
+            elif columns:
+                column = columns.pop()
+                schema["fields"].append(draw(fields(column, kind, key=False)))
+            else:
+                continue
+            plain = draw(st.booleans())
+            reference = {"resource": target, "fields": targets[target] if plain else [targets[target]]}
+            schema.setdefault("foreignKeys", []).append({"fields": column if plain else [column], "reference": reference})
+    pools = {each["name"]: draw(cells(each)) for schema in schemas.values() for each in schema["fields"]}
+    for schema in schemas.values():
+        for key in schema.get("foreignKeys", []):
+            column, there = (each if isinstance(each, str) else each[0] for each in (key["fields"], key["reference"]["fields"]))
+            known = [each for each in pools[there] if each] or pools[there]
+            pools[column] = known if draw(st.integers(0, 2)) else [*known, *pools[column]]
+            if not _field(schema, column)["constraints"].get("required"):
+                pools[column] = [*pools[column], ""]
+    return Case([draw(_tables(name, schema, pools)) for name, schema in schemas.items()], draw(st.booleans()))
+
+
+def _key(schema: dict) -> list[str]:
+    key = schema["primaryKey"]
+    return [key] if isinstance(key, str) else key
+
+
+def _field(schema: dict, name: str) -> dict:
+    return next(each for each in schema["fields"] if each["name"] == name)
+
+
+@st.composite
+def _tables(draw, name: str, schema: dict, pools: dict[str, list[str]]) -> TableCase:
+    """A table for the schema, whose cells are from the pools of their columns."""
+    header = [each["name"] for each in schema["fields"]]
+    rows = [list(row) for row in draw(st.lists(st.tuples(*(st.sampled_from(pools[each] or ["a"]) for each in header)), max_size=6))]
+    if draw(st.integers(0, 3)):  # most tables keep their keys
+        alone = [[each] for each in header if _field(schema, each)["constraints"].get("unique")]
+        for columns in [_key(schema), *alone]:
+            rows = list({tuple(row[header.index(each)] for each in columns) or at: row for at, row in enumerate(rows)}.values())
+    table = TableCase(name, schema, header, rows, quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL])))
+    if draw(st.integers(0, 5)) == 0:
+        return draw(_spoilt(table))
+    return table
+
+
+@st.composite
+def _spoilt(draw, table: TableCase) -> TableCase:
+    """The table with something in the form of its file that is not as it should be."""
+    header, rows = table.header, table.rows
+    lines = [",".join(header), *(_line(row, table.quoting) for row in rows)]
+    line = draw(st.integers(2, len(lines))) if rows else 0
+    ways = {
+        "crlf": {"line_end": "\r\n"},
+        "no end": {"last": ""},
+        "mark": {"start": "\ufeff"},
+        "swapped": {"header": [*header[1:], header[0]]},
+        "fewer": {"header": header[:-1]},
+        "more": {"header": [*header, "more"]},
+        "twice": {"header": [*header[:-1], header[0]]},
+        "nameless": {"header": [*header[:-1], ""]},
+        "other": {"header": [*header[:-1], f"{header[-1]}s"]},
+        "capital": {"header": [header[0].upper(), *header[1:]]},
+    }
+    if rows:
+        ways |= {
+            "short": {"lines": {line: _line(rows[line - 2][:-1], table.quoting)}},
+            "long": {"lines": {line: f"{lines[line - 1]},"}},
+            "longer": {"lines": {line: f"{lines[line - 1]},x,y"}},
+            "blank": {"lines": {line: ""}},
+            "commas": {"lines": {line: "," * (len(header) - 1)}},
+            "quote": {"lines": {line: f'x"y{lines[line - 1]}'}},
+            "open": {"lines": {line: f'"{lines[line - 1]}'}},
+        }
+    return replace(table, **ways[draw(st.sampled_from(sorted(ways)))])

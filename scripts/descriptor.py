@@ -64,7 +64,9 @@ Names = Annotated[
 ]
 
 
-_PARTS = re.compile(r"\\.|\[\^?\]?((?:\\.|[^\]\\])*)\]")  # of a pattern: a character that is escaped, a set with what is in it
+_PARTS = re.compile(
+    r"\\.|\[\^?\]?((?:\\.|[^\]\\])*)\]"
+)  # of a pattern: a character that is escaped, a set with what is in it
 # What one of the engines takes for something else than the other: classes and borders that depend on Unicode's
 # version or are a sign as such, sets within sets and operations on them, quantifiers that give nothing back, flags.
 _ESCAPES, _IN_SETS, _BARE = r"\\[wWdDsSbB<>]", r"\[|&&|--|~~|\|\|", r"[*+?}]\+|\(\?(?!:|P<)[^:)]*"
@@ -240,7 +242,6 @@ class Field(Model):
                     f"{value!r} among the constraints is not of the type {self.type}; write {_WRITTEN[self.type]}"
                 )
         return self
-
 
     @model_validator(mode="after")
     def _true_is_not_false(self) -> Field:

@@ -128,13 +128,32 @@ def _field_checks(field: Field) -> Iterator[tuple[str, pl.Expr]]:
     if limits.unique:
         yield ("unique", value.is_first_distinct() | value.is_null())
     if limits.enum:
-        yield ("enum", _exact(field, value.is_in(_typed(field, limits.enum)), limits.enum, lambda number, each: number in each))
+        yield (
+            "enum",
+            _exact(field, value.is_in(_typed(field, limits.enum)), limits.enum, lambda number, each: number in each),
+        )
     if limits.pattern:
         yield ("pattern", value.str.contains(limits.pattern))
     if limits.minimum is not None:
-        yield ("minimum", _exact(field, value >= _typed(field, [limits.minimum])[0], [limits.minimum], lambda number, each: number >= each[0]))
+        yield (
+            "minimum",
+            _exact(
+                field,
+                value >= _typed(field, [limits.minimum])[0],
+                [limits.minimum],
+                lambda number, each: number >= each[0],
+            ),
+        )
     if limits.maximum is not None:
-        yield ("maximum", _exact(field, value <= _typed(field, [limits.maximum])[0], [limits.maximum], lambda number, each: number <= each[0]))
+        yield (
+            "maximum",
+            _exact(
+                field,
+                value <= _typed(field, [limits.maximum])[0],
+                [limits.maximum],
+                lambda number, each: number <= each[0],
+            ),
+        )
     if limits.minLength is not None:
         yield ("min-length", value.str.len_chars() >= limits.minLength)
     if limits.maxLength is not None:

@@ -60,7 +60,9 @@ def _of_table(errors: list[dict], table: Table, tables: dict[str, Table]) -> Ite
             continue  # its empty key is told
         if error["type"] == FAILED:
             message = f"frictionless does not get through this table: {error['note']}"
-            yield Problem(table.resource.path, FAILED, message, table=table.name, hint="mend what else is told of it first")
+            yield Problem(
+                table.resource.path, FAILED, message, table=table.name, hint="mend what else is told of it first"
+            )
             continue
         rule, index = _rule(error), rows.get(error["row"])
         if rule is None or index is None:

@@ -97,7 +97,7 @@ class Opinions:
 def opinions(engine: Frictionless, folder: Path) -> Opinions:
     """Both opinions of the package in `folder`. Raises `Broken` where its declaration is wrong, and `Failed`."""
     package = load(folder)
-    tables = read_tables(package)
+    tables = read_tables(package, thorough=())  # stray spaces and the like are no matter of the standard
     errors = engine.errors(folder, tables)
     theirs: Said = set()
     ours: Said = set()
@@ -171,7 +171,9 @@ def _form_told(table: Table) -> Said:
     """On which lines our reader finds the same."""
     if any(each.rule == "quote" for each in table.problems):
         return set()
-    return {(table.name, each.line, None, each.rule) for each in table.problems if each.rule in ("header", "row-length")}
+    return {
+        (table.name, each.line, None, each.rule) for each in table.problems if each.rule in ("header", "row-length")
+    }
 
 
 def _as_told(table: Table, tables: dict[str, Table], errors: list[dict]) -> Said:

@@ -48,13 +48,16 @@ _ODD = {
     ],
     "date": [
         "2024-01-05", "2024-1-5", "2024-01- 5", "2024-1-05", "2023-02-30", "0000-01-01", "0001-01-01", "9999-12-31", "10000-01-01",
-        "-001-01-01", "٢٠٢٤-٠١-٠٥", "2024-01-1٣", " 2024-01-05", "2024-01-05 ", "2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29",
+        "-001-01-01", "٢٠٢٤-٠١-٠٥", "٢٠٢٤-01-05", "2024-01-1٣", " 2024-01-05", "2024-01-05 ", "2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29",
         "20240105", "2024-01-05T00:00:00", "24-01-05", "2024-01-05Z", "2024-001", "2024-W01-1", "2024-00-10", "2024-13-01", "2024-01-00",
         "2024-01-32", "2024/01/05", "05.01.2024", "1582-10-10", "2024-01-05\u00a0",
     ],
     "boolean": ["true", "True", "TRUE", "tRUE", "1", "0", "false", "False", "FALSE", " true", "false ", "yes", "no", "１", "t", "None", "1.0", "是"],
 }  # fmt: skip
-_YEARS, _DAYS = ["1989", "2000", "2023", "2024", "2025"], ["1999-12-31", "2024-01-05", "2024-02-28", "2024-02-29", "2024-12-20"]
+_YEARS, _DAYS = (
+    ["1949", "1989", "1997", "2000", "2001", "2022", "2023", "2024", "2025"],
+    ["1999-12-31", "2024-01-05", "2024-02-28", "2024-02-29", "2024-12-20"],
+)
 _TABLES = ["people", "order", "group", "index", "t1", "values"]
 _COLUMNS = [
     "id", "name", "value", "note", "select", "order", "group", "index", "key", "count", "rank", "oid", "a", "b2", "x_y", "check",
@@ -79,12 +82,17 @@ def _known_to_the_descriptor(pattern: str) -> bool:
 
 _PARTS = st.lists(st.tuples(st.sampled_from(_ATOMS), st.sampled_from(_TIMES)).map("".join), min_size=1, max_size=3)
 _PATTERNS = (
-    st.one_of(_PARTS.map("".join), st.lists(_PARTS.map("".join), min_size=2, max_size=3).map(lambda each: f"({'|'.join(each)})"))
+    st.one_of(
+        _PARTS.map("".join),
+        st.lists(_PARTS.map("".join), min_size=2, max_size=3).map(lambda each: f"({'|'.join(each)})"),
+    )
     .map(lambda body: f"^{body}$")
     .filter(_known_to_the_descriptor)
 )
 _TEXTS = st.one_of(st.sampled_from(_CURIOUS), st.text(_CHARACTERS, min_size=1, max_size=8), st.sampled_from(_CURIOUS))
-_LONG = st.builds(lambda text, times: text * times, _TEXTS.filter(lambda text: len(text) < 5), st.sampled_from([1_000, 33_000]))
+_LONG = st.builds(
+    lambda text, times: text * times, _TEXTS.filter(lambda text: len(text) < 5), st.sampled_from([1_000, 33_000])
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,12 @@ class Case:
         resources = []
         for table in self.tables:
             resources.append(
-                {"name": table.name, "type": "table", "path": f"tables/{table.name}.csv", "schema": f"schemas/{table.name}.json"}
+                {
+                    "name": table.name,
+                    "type": "table",
+                    "path": f"tables/{table.name}.csv",
+                    "schema": f"schemas/{table.name}.json",
+                }
                 | ({"encoding": "utf-8", "dialect": {"delimiter": ","}} if self.explicit else {})
             )
             (folder / f"schemas/{table.name}.json").write_text(json.dumps(table.schema), "utf-8")
@@ -173,7 +186,9 @@ def fields(draw, name: str, kind: str, key: bool) -> dict:
     made: dict = {"name": name, "type": kind, "description": "Drawn."}
     if kind == "boolean":
         if draw(st.booleans()):
-            words = draw(st.lists(st.one_of(st.sampled_from(_ODD["boolean"]), _TEXTS), min_size=2, max_size=5, unique=True))
+            words = draw(
+                st.lists(st.one_of(st.sampled_from(_ODD["boolean"]), _TEXTS), min_size=2, max_size=5, unique=True)
+            )
             cut = draw(st.integers(1, len(words) - 1))
             made |= {"trueValues": words[:cut], "falseValues": words[cut:]}
     elif kind == "string":
@@ -203,7 +218,24 @@ def _bounds(kind: str) -> st.SearchStrategy:
         "year": st.sampled_from([0, 1, 202, 1989, 2000, 2023, 2024, 9999]),
         "number": st.one_of(
             st.integers(-6, 6),
-            st.sampled_from([0.1, 0.5, -0.5, 1.5, 5.0, 1e22, 1e23, 0.30000000000000004, 2**53 + 1, 2**53, -0.0, 1e308, 5e-324, 10**23]),
+            st.sampled_from(
+                [
+                    0.1,
+                    0.5,
+                    -0.5,
+                    1.5,
+                    5.0,
+                    1e22,
+                    1e23,
+                    0.30000000000000004,
+                    2**53 + 1,
+                    2**53,
+                    -0.0,
+                    1e308,
+                    5e-324,
+                    10**23,
+                ]
+            ),
             st.floats(-100, 100),
         ),
         "date": st.one_of(st.sampled_from(_DAYS), st.dates().map(str)),
@@ -211,18 +243,22 @@ def _bounds(kind: str) -> st.SearchStrategy:
 
 
 @st.composite
-def cells(draw, made: dict) -> list[str]:
-    """Some cells for a column of the field `made`: what it asks for, what is near to that, and what is not."""
+def cells(draw, made: dict, alone: bool) -> list[str]:
+    """Some cells for a column of the field `made`: what it asks for, what is near to that, and what is not.
+
+    They are more where each value should stand `alone`.
+    """
     kind, limits = made["type"], made["constraints"]
+    few, many = (5, 9) if alone else (1, 4)
     good: list[str] = []
     if limits.get("enum"):
         good += [_written(each) for each in limits["enum"]]
     if kind == "string":
         if limits.get("pattern"):
             text = st.from_regex(limits["pattern"][1:-1], fullmatch=True, alphabet=_CHARACTERS)
-            good += draw(st.lists(text, min_size=1, max_size=4))
+            good += draw(st.lists(text, min_size=few, max_size=many))
         else:
-            good += draw(st.lists(_TEXTS, min_size=1, max_size=4))
+            good += draw(st.lists(_TEXTS, min_size=few, max_size=many, unique=alone))
         odd = st.one_of(_TEXTS, _TEXTS, _TEXTS, _LONG) if not limits.get("pattern") else _TEXTS
     elif kind == "boolean":
         good += made.get("trueValues", ["true", "1"]) + made.get("falseValues", ["false", "0"])
@@ -236,7 +272,7 @@ def cells(draw, made: dict) -> list[str]:
             "year": st.sampled_from(_YEARS),
             "date": st.one_of(st.sampled_from(_DAYS), st.dates().map(str)),
         }[kind]  # fmt: skip
-        good += draw(st.lists(plain, min_size=1, max_size=4))
+        good += draw(st.lists(plain, min_size=few, max_size=many, unique=alone and kind != "year"))
         odd = st.sampled_from(_ODD[kind])
     mood = draw(st.sampled_from(["sound", "sound", "gaps", "near", "wild"]))
     pool = list(good)
@@ -279,13 +315,25 @@ def packages(draw) -> Case:
         made = [draw(fields(columns.pop(), draw(kinds), key=at < keys)) for at in range(keys + others)]
         key = [each["name"] for each in made[:keys]]
         made = draw(st.permutations(made)) if draw(st.integers(0, 4)) == 0 else made
-        schemas[name] = {"title": name, "description": "Drawn.", "fields": list(made), "primaryKey": key if keys > 1 else draw(st.sampled_from([key, key[0]]))}
+        schemas[name] = {
+            "title": name,
+            "description": "Drawn.",
+            "fields": list(made),
+            "primaryKey": key if keys > 1 else draw(st.sampled_from([key, key[0]])),
+        }
     targets = {name: _key(schema)[0] for name, schema in schemas.items() if len(_key(schema)) == 1}
     for name, schema in schemas.items():
         for target in draw(st.lists(st.sampled_from(sorted(targets)), max_size=2)) if targets else []:
             kind = _field(schemas[target], targets[target])["type"]
-            fitting = [each["name"] for each in schema["fields"] if each["type"] == kind and not (target == name and each["name"] in _key(schema))]
-            taken = [key["fields"] if isinstance(key["fields"], str) else key["fields"][0] for key in schema.get("foreignKeys", [])]
+            fitting = [
+                each["name"]
+                for each in schema["fields"]
+                if each["type"] == kind and not (target == name and each["name"] in _key(schema))
+            ]
+            taken = [
+                key["fields"] if isinstance(key["fields"], str) else key["fields"][0]
+                for key in schema.get("foreignKeys", [])
+            ]
             fitting = [each for each in fitting if each not in taken]
             if fitting and draw(st.booleans()):
                 column = draw(st.sampled_from(fitting))
@@ -296,11 +344,19 @@ def packages(draw) -> Case:
                 continue
             plain = draw(st.booleans())
             reference = {"resource": target, "fields": targets[target] if plain else [targets[target]]}
-            schema.setdefault("foreignKeys", []).append({"fields": column if plain else [column], "reference": reference})
-    pools = {each["name"]: draw(cells(each)) for schema in schemas.values() for each in schema["fields"]}
+            schema.setdefault("foreignKeys", []).append(
+                {"fields": column if plain else [column], "reference": reference}
+            )
+    pools = {
+        each["name"]: draw(cells(each, each["name"] in _key(schema) or each["constraints"].get("unique", False)))
+        for schema in schemas.values()
+        for each in schema["fields"]
+    }
     for schema in schemas.values():
         for key in schema.get("foreignKeys", []):
-            column, there = (each if isinstance(each, str) else each[0] for each in (key["fields"], key["reference"]["fields"]))
+            column, there = (
+                each if isinstance(each, str) else each[0] for each in (key["fields"], key["reference"]["fields"])
+            )
             known = [each for each in pools[there] if each] or pools[there]
             pools[column] = known if draw(st.integers(0, 2)) else [*known, *pools[column]]
             if not _field(schema, column)["constraints"].get("required"):
@@ -321,15 +377,19 @@ def _field(schema: dict, name: str) -> dict:
 def _tables(draw, name: str, schema: dict, pools: dict[str, list[str]]) -> TableCase:
     """A table for the schema, whose cells are from the pools of their columns."""
     header = [each["name"] for each in schema["fields"]]
-    rows = [list(row) for row in draw(st.lists(st.tuples(*(st.sampled_from(pools[each] or ["a"]) for each in header)), max_size=6))]
+    size = draw(st.sampled_from([3, 5, 1, 8, 2, 0, 4, 12]))
+    row = st.tuples(*(st.sampled_from(pools[each] or ["a"]) for each in header))
+    rows = [list(each) for each in draw(st.lists(row, min_size=size, max_size=size))]
     if draw(st.integers(0, 3)):  # most tables keep their keys
         alone = [[each] for each in header if _field(schema, each)["constraints"].get("unique")]
         for columns in [_key(schema), *alone]:
-            rows = list({tuple(row[header.index(each)] for each in columns) or at: row for at, row in enumerate(rows)}.values())
-    table = TableCase(name, schema, header, rows, quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL])))
-    if draw(st.integers(0, 5)) == 0:
-        return draw(_spoilt(table))
-    return table
+            rows = list(
+                {tuple(row[header.index(each)] for each in columns) or at: row for at, row in enumerate(rows)}.values()
+            )
+    table = TableCase(
+        name, schema, header, rows, quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    )
+    return draw(_spoilt(table)) if draw(st.sampled_from("____spoilt____")) == "s" else table
 
 
 @st.composite

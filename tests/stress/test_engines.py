@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import sqlite3
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import differences
+import frictionless
 import opinions
 import packages
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from scripts import database
+from scripts import database, outside
 from scripts.descriptor import Field, Schema
 from scripts.tables import Table
 
@@ -68,7 +71,9 @@ def _agreed(engine: opinions.Frictionless, case: packages.Case, folder: Path, co
     counts.known.update(name for name, _ in known.values())
     if not any(name == "signalling NaN" for name, _ in known.values()):
         read = {place for place, (_, value) in known.items() if value == differences.NO_VALUE}
-        assert {each for each in said.differences if each[3] == "type"} == {(*place, "type") for place in read}, _told(said)
+        assert {each for each in said.differences if each[3] == "type"} == {(*place, "type") for place in read}, _told(
+            said
+        )
         apart = {each for each in said.differences if each[3] not in _OVER_ROWS and each[:3] not in read}
         assert not apart, _told(said)
     places = {name: {line: at for at, line in enumerate(table.lines)} for name, table in said.tables.items()}
@@ -147,6 +152,104 @@ def _value(field: Field, text: str) -> object:
     return text
 
 
+KNOWN = [(each, kind, text) for each in differences.CELLS for kind, text in each.planted]
+
+
+@pytest.mark.parametrize("known, kind, text", KNOWN, ids=[f"{kind} {text[:20]!r}" for _, kind, text in KNOWN])
+def test_a_known_difference_is_still_there(engine, tmp_path, known, kind, text):
+    """When this fails, frictionless reads the cell as we do: take the cell out of the list, and the difference with its last."""
+    said = _said(engine, tmp_path, {"id": {"type": "string"}, "value": {"type": kind}}, ["id"], [["a", text]])
+    assert known.applies(said.package.schemas["things"].field("value"), text), "the list does not know its own example"
+    assert (said.frictionless, said.ours) == (set(), {("things", 2, "value", "type")})
+
+
+@pytest.mark.parametrize("limits", [{"minimum": 0}, {"maximum": 0}, {"enum": [1]}, {"unique": True}], ids=str)
+def test_frictionless_still_fails_on_a_signalling_nan(engine, tmp_path, limits):
+    """When this fails, `SIGNALLING` can go: the cell is then one that is not finite like others."""
+    fields = {"id": {"type": "string"}, "value": {"type": "number", "constraints": limits}}
+    said = _said(engine, tmp_path, fields, ["id"], [["a", differences.SIGNALLING]])
+    assert {each[3] for each in said.frictionless} == {outside.FAILED}
+    assert said.ours == {("things", 2, "value", "type")}
+
+
+@pytest.mark.parametrize("limits, key", [({"unique": True}, "id"), ({}, "value")])
+def test_digits_behind_the_64th_bit_still_make_another_key_for_frictionless(engine, tmp_path, limits, key):
+    """When this fails, `more_digits` can go."""
+    fields = {"id": {"type": "string"}, "value": {"type": "number", "constraints": limits}}
+    said = _said(engine, tmp_path, fields, [key], [["a", "0.1"], ["b", "0.10000000000000000001"]])
+    assert said.frictionless == set()
+    column, rule = ("value", "unique") if key == "id" else (None, "primary-key")
+    assert said.ours == {("things", 3, column, rule)}
+
+
+@pytest.mark.parametrize(
+    "key, rows, line",
+    [(["value"], [["a", "one"]], 2), (["id", "value"], [["a", ""], ["a", ""]], 3), (["id", "value"], [["a", "one"], ["a", "two"]], 3)],
+)  # fmt: skip
+def test_an_empty_or_wrong_part_of_a_key_is_still_a_key_for_frictionless(engine, tmp_path, key, rows, line):
+    """When this fails, look at `EMPTY_KEY`: what `standard` and `opinions` leave out for it may be left in."""
+    fields = {"id": {"type": "string"}, "value": {"type": "integer"}}
+    said = _said(engine, tmp_path, fields, key, rows)
+    told = engine.errors(tmp_path, said.tables)["things"]
+    assert [each["row"] for each in told if each["type"] == "primary-key"] == [line]
+    assert not said.differences
+
+
+@pytest.mark.parametrize("line", ['a,x"y', 'a,"x\ny"'])
+def test_quotes_are_still_taken_as_they_come_by_frictionless(engine, tmp_path, line):
+    """When this fails, `QUOTES` can go, and what `opinions` leaves out for it."""
+    case = _case({"id": {"type": "string"}, "value": {"type": "string"}}, ["id"], [["a", "x"]])
+    replace(case, tables=[replace(case.tables[0], lines={2: line})]).write(tmp_path)
+    said = opinions.opinions(engine, tmp_path)
+    assert engine.errors(tmp_path, said.tables)["things"] == []
+    assert {each.rule for each in said.tables["things"].problems} == {"quote"}
+
+
+@pytest.mark.parametrize(
+    "columns, text",
+    [
+        (["id", "value"], f"id,value\n{'x' * 99_990}中,文\n"),  # the encoding, from the first 100,000 bytes
+        (["id"], "id\n'x';'y';'z'\n"),  # the separator
+        (["id", "value", "b2"], "id,value,b2\nx, 'y',z\nu, 'v',w\n"),  # whether to skip the space
+        (["id", "value"], "id,value\n1,2,3,4,5\n6,7,8,9,0\n"),  # the line of the header
+    ],
+    ids=["encoding", "separator", "space", "header"],
+)
+def test_frictionless_still_guesses_what_a_descriptor_does_not_say(tmp_path, columns, text):
+    """When this fails, what it no longer guesses can be taken out of `scripts.outside`."""
+    (tmp_path / "things.csv").write_text(text, "utf-8")
+    schema = {"fields": [{"name": name, "type": "string"} for name in columns]}
+    resource = {"name": "things", "type": "table", "path": "things.csv", "schema": schema}
+
+    def cells(**said) -> list | str:
+        try:
+            with frictionless.Resource.from_descriptor(resource | said, basepath=str(tmp_path)) as table:
+                return [list(row.cells) for row in table.row_stream]
+        except frictionless.FrictionlessException as error:
+            return str(error)
+
+    _, *rows = csv.reader(io.StringIO(text))
+    assert cells() != rows
+    assert cells(encoding="utf-8", dialect=dict(outside._DIALECT)) == rows
+
+
+def _said(
+    engine: opinions.Frictionless, folder: Path, fields: dict, key: list[str], rows: list[list[str]]
+) -> opinions.Opinions:
+    """What both say of a table `things` with these fields by name, key and rows."""
+    _case(fields, key, rows).write(folder)
+    return opinions.opinions(engine, folder)
+
+
+def _case(fields: dict, key: list[str], rows: list[list[str]]) -> packages.Case:
+    made = [{"name": name, "description": "A column."} | each for name, each in fields.items()]
+    for each in made:
+        if each["name"] in key:
+            each["constraints"] = each.get("constraints", {}) | {"required": True}
+    schema = {"title": "Things", "description": "Things.", "fields": made, "primaryKey": key}
+    return packages.Case([packages.TableCase("things", schema, list(fields), rows)])
+
+
 class _Counts:
     """What was drawn, and what was found in it."""
 
@@ -180,8 +283,22 @@ class _Counts:
     def enough(self) -> None:
         """Fail where what was drawn leaves a type, a constraint or a kind of problem out, or is all sound or all wrong."""
         assert set(self.kinds) == {"string", "integer", "number", "boolean", "year", "date"}
-        assert {"required", "unique", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength"} <= set(self.constraints)
-        told = {"type", "required", "unique", "enum", "pattern", "minimum", "maximum", "min-length", "max-length", "primary-key", "foreign-key"}
+        assert {"required", "unique", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength"} <= set(
+            self.constraints
+        )
+        told = {
+            "type",
+            "required",
+            "unique",
+            "enum",
+            "pattern",
+            "minimum",
+            "maximum",
+            "min-length",
+            "max-length",
+            "primary-key",
+            "foreign-key",
+        }
         assert told <= set(self.rules)
         assert min(self.shares[each] for each in ("none", "one", "more")) > self.packages / 20
 

@@ -191,6 +191,14 @@ def test_a_bound_that_no_value_of_the_type_can_have(kind, bound, limits):
         Field.model_validate({"name": "a", "type": kind, "description": "A.", "constraints": limits(bound)})
 
 
+@pytest.mark.parametrize("name", ["rowid", "sco_bodies_fts"])
+def test_a_column_that_the_database_has_already(package, name):
+    edit(
+        package, BODIES, '"fields": [', f'"fields": [{{"name": "{name}", "type": "string", "description": "A name."}},'
+    )
+    assert f"no column of this table can be called {name!r}" in problems(package)[0]["message"]
+
+
 def test_columns_of_one_name_are_declared_alike(package):
     edit(package, "schemas/places.json", '"unit": "degrees north"', '"unit": "radians north"')
     path = package / "schemas/adiz_entries.json"

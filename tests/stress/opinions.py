@@ -37,7 +37,15 @@ for line in sys.stdin:
     print(json.dumps(answer), flush=True)
 """
 # What is wrong with a file and not with a value; the package's own reader tells it too, in the words of `tables`.
-_OF_THE_HEADER = ("blank-header", "extra-label", "missing-label", "blank-label", "duplicate-label", "incorrect-label")
+_OF_THE_HEADER = (
+    "source-error",
+    "blank-header",
+    "extra-label",
+    "missing-label",
+    "blank-label",
+    "duplicate-label",
+    "incorrect-label",
+)
 _OF_THE_ROW = ("missing-cell", "extra-cell")
 
 
@@ -171,9 +179,9 @@ def _form_told(table: Table) -> Said:
     """On which lines our reader finds the same."""
     if any(each.rule == "quote" for each in table.problems):
         return set()
-    return {
-        (table.name, each.line, None, each.rule) for each in table.problems if each.rule in ("header", "row-length")
-    }
+    if any(each.rule in ("header", "empty-file") for each in table.problems):
+        return {(table.name, 1, None, "header")}
+    return {(table.name, each.line, None, "row-length") for each in table.problems if each.rule == "row-length"}
 
 
 def _as_told(table: Table, tables: dict[str, Table], errors: list[dict]) -> Said:

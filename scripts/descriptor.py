@@ -64,9 +64,8 @@ Names = Annotated[
 ]
 
 
-_PARTS = re.compile(
-    r"\\.|\[\^?\]?((?:\\.|[^\]\\])*)\]"
-)  # of a pattern: a character that is escaped, a set with what is in it
+# The parts of a pattern that are not what they look like: an escaped character, a set with what is in it.
+_PARTS = re.compile(r"\\.|\[\^?\]?((?:\\.|[^\]\\])*)\]")
 # What one of the engines takes for something else than the other: classes and borders that depend on Unicode's
 # version or are a sign as such, sets within sets and operations on them, quantifiers that give nothing back, flags.
 _ESCAPES, _IN_SETS, _BARE = r"\\[wWdDsSbB<>]", r"\[|&&|--|~~|\|\|", r"[*+?}]\+|\(\?(?!:|P<)[^:)]*"
@@ -97,7 +96,9 @@ def _check_pattern(pattern: str) -> str:
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ValueError(f"write the pattern {pattern!r} as ^…$, so that every tool matches the whole value")
     if special := _read_differently(pattern):
-        raise ValueError(f"write {special!r} in the pattern {pattern!r} in another way: engines differ on it")
+        raise ValueError(
+            f"write {special!r} in the pattern {pattern!r} in another way, like [0-9] for \\d: engines differ on it"
+        )
     depth = 0
     for character in _PARTS.sub("", pattern):
         depth += {"(": 1, ")": -1}.get(character, 0)

@@ -114,9 +114,7 @@ def _validated(job: dict) -> Iterator[dict]:
     for name in job["tables"]:
         try:
             found = list(errors(name))
-        except (
-            Exception
-        ) as error:  # a mistake of its own, as with the number sNaN: the other tables are looked at all the same
+        except Exception as error:  # its own mistake, as with the number sNaN: the other tables are still looked at
             found = [{"type": FAILED, "note": repr(error), "message": str(error), "row": None, "column": None}]
         yield {"table": name, "errors": found}
 

@@ -86,7 +86,10 @@ SPOILT = [
     *(
         (BODIES, '"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"', f'"pattern": {json.dumps(pattern)}', "declaration", words)
         for pattern, words in [
-            ("^[[a-z]]$", "write '[' in the pattern '^[[a-z]]$' in another way: engines differ on it"),
+            (
+                "^[[a-z]]$",
+                "write '[' in the pattern '^[[a-z]]$' in another way, like [0-9] for \\d: engines differ on it",
+            ),
             ("^[a-z[0-9]]$", "write '[' in the pattern"),
             ("^[a-z--b]$", "write '--' in the pattern"),
             ("^[a-z~~b]$", "write '~~' in the pattern"),

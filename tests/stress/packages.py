@@ -12,6 +12,7 @@ import json
 import shutil
 import unicodedata
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 import pydantic
@@ -286,14 +287,26 @@ def cells(draw, made: dict, alone: bool) -> list[str]:
         good += draw(st.lists(plain, min_size=few, max_size=many, unique=alone and kind != "year"))
         odd = st.sampled_from(_ODD[kind])
     mood = draw(st.sampled_from(["sound", "sound", "sound", "gaps", "near", "wild", "sound", "sound"]))
-    pool = list(good)
+    pool = [each for each in good if _fits(made, each)] or good
     if mood != "sound":
         pool += ["", ""] if mood != "gaps" or not limits.get("required") else []
     if mood in ("near", "wild"):
-        pool += [draw(_near(draw(st.sampled_from(good))))]
+        pool += [draw(_near(draw(st.sampled_from(good)))), draw(st.sampled_from(good))]
     if mood == "wild":
         pool += draw(st.lists(odd, min_size=1, max_size=4))
     return [each for each in pool if "\n" not in each and "\r" not in each and "\0" not in each]
+
+
+def _fits(made: dict, text: str) -> bool:
+    """Whether the text, which is of the field's type, is in its list, within its bounds and of its length."""
+    limits, read = made["constraints"], {"integer": int, "year": int, "number": Decimal}.get(made["type"], str)
+    value, listed = read(text), [read(_written(each)) for each in limits.get("enum", [text])]
+    least, most = (read(_written(limits.get(each, text))) for each in ("minimum", "maximum"))
+    return (
+        value in listed
+        and least <= value <= most
+        and limits.get("minLength", 0) <= len(text) <= limits.get("maxLength", len(text))
+    )
 
 
 def _written(value: object) -> str:
@@ -346,11 +359,11 @@ def packages(draw) -> Case:
                 for key in schema.get("foreignKeys", [])
             ]
             fitting = [each for each in fitting if each not in taken]
-            if fitting and draw(st.booleans()):
+            if fitting and draw(st.sampled_from([False, False, True])):
                 column = draw(st.sampled_from(fitting))
             elif columns:
                 column = columns.pop()
-                schema["fields"].append(draw(fields(column, kind, key=False)))
+                schema["fields"].append({"name": column, "type": kind, "description": "Drawn.", "constraints": {}})
             else:
                 continue
             plain = draw(st.booleans())
@@ -363,16 +376,31 @@ def packages(draw) -> Case:
         for schema in schemas.values()
         for each in schema["fields"]
     }
-    for schema in schemas.values():
+    rows = {name: draw(_rows(schema, pools)) for name, schema in schemas.items()}
+    for name, schema in schemas.items():
         for key in schema.get("foreignKeys", []):
-            column, there = (
-                each if isinstance(each, str) else each[0] for each in (key["fields"], key["reference"]["fields"])
-            )
-            known = [each for each in pools[there] if each] or pools[there]
-            pools[column] = known if draw(st.integers(0, 2)) else [*known, *pools[column]]
-            if not _field(schema, column)["constraints"].get("required"):
-                pools[column] = [*pools[column], ""]
-    return Case([draw(_tables(name, schema, pools)) for name, schema in schemas.items()], draw(st.booleans()))
+            if draw(st.sampled_from([True, True, False, True])):
+                _refer(name, key, schemas, rows)
+    tables = [TableCase(name, schema, _names(schema), rows[name], draw(_QUOTING)) for name, schema in schemas.items()]
+    spoilt = [draw(_spoilt(each)) if draw(st.sampled_from("____spoilt____")) == "s" else each for each in tables]
+    return Case(spoilt, draw(st.booleans()))
+
+
+_QUOTING = st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+
+
+def _refer(name: str, key: dict, schemas: dict[str, dict], rows: dict[str, list[list[str]]]) -> None:
+    """Let the foreign key's cells that are not empty, in the table called `name`, refer to rows that are there."""
+    column, there = (each if isinstance(each, str) else each[0] for each in (key["fields"], key["reference"]["fields"]))
+    target = key["reference"]["resource"]
+    at, of = _names(schemas[name]).index(column), _names(schemas[target]).index(there)
+    known = [row[of] for row in rows[target] if row[of]]
+    for number, row in enumerate(rows[name]):
+        row[at] = known[number % len(known)] if known and row[at] else ""
+
+
+def _names(schema: dict) -> list[str]:
+    return [each["name"] for each in schema["fields"]]
 
 
 def _key(schema: dict) -> list[str]:
@@ -385,24 +413,19 @@ def _field(schema: dict, name: str) -> dict:
 
 
 @st.composite
-def _tables(draw, name: str, schema: dict, pools: dict[str, list[str]]) -> TableCase:
-    """A table for the schema, whose cells are from the pools of their columns."""
-    header = [each["name"] for each in schema["fields"]]
+def _rows(draw, schema: dict, pools: dict[str, list[str]]) -> list[list[str]]:
+    """Rows for the schema, whose cells are from the pools of their columns."""
+    header = _names(schema)
     size = draw(st.sampled_from([3, 5, 1, 8, 2, 0, 4, 12]))
     row = st.tuples(*(st.sampled_from(pools[each] or ["a"]) for each in header))
     rows = [list(each) for each in draw(st.lists(row, min_size=size, max_size=size))]
     if draw(st.sampled_from("______________long_______________")) == "l":  # than what frictionless looks at beforehand
-        rows = rows * 40
-    if draw(st.integers(0, 3)):  # most tables keep their keys
+        rows = [list(row) for row in rows * 40]
+    if draw(st.sampled_from("kkkkkdkkk")) == "k":  # most tables keep their keys
         alone = [[each] for each in header if _field(schema, each)["constraints"].get("unique")]
         for columns in [_key(schema), *alone]:
-            rows = list(
-                {tuple(row[header.index(each)] for each in columns) or at: row for at, row in enumerate(rows)}.values()
-            )
-    table = TableCase(
-        name, schema, header, rows, quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
-    )
-    return draw(_spoilt(table)) if draw(st.sampled_from("____spoilt____")) == "s" else table
+            rows = list({tuple(row[header.index(each)] for each in columns): row for row in rows}.values())
+    return rows
 
 
 @st.composite

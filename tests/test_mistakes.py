@@ -434,7 +434,7 @@ def one_table(folder: Path, fields: dict[str, dict], key: list[str], text: str) 
 
 def test_a_key_of_a_wrong_type_is_no_key_taken_twice(tmp_path):
     fields = {"number": {"type": "integer"}, "day": {"type": "date"}}
-    folder = one_table(tmp_path, fields, ["number"], "number,day\none,2024-01-05\n2,2024-01-05\n")
+    folder = one_table(tmp_path, fields, ["number"], "number,day\none,2024-01-05\n2,2024-01-06\n")
     assert told(folder) == [("tables/things.csv", 2, "number", "type")]
     folder_of_two = one_table(tmp_path / "two", fields, ["number", "day"], "number,day\n1,never\n1,soon\n1,\n")
     assert told(folder_of_two) == [

@@ -145,6 +145,9 @@ EMPTY_KEY = "https://github.com/frictionlessdata/frictionless-py/issues/1623"
 # frictionless reads CSV as Python does: a quote within a cell stands for itself, and a line break within quotes does not
 # end the row. RFC 4180 has no quote within a cell without quotes, and in our packages one line is one row. No issue found.
 QUOTES = "none: it is we who are stricter"
+# frictionless says nothing of a file whose first line is empty, and takes its rows for those of the schema's columns.
+# For us the first line has the names. No issue found.
+NO_HEADER = "no issue found"
 # What a descriptor does not say frictionless guesses from the file: its encoding
 # (https://github.com/frictionlessdata/frictionless-py/issues/1376), the separator, whether a space behind it is skipped
 # (Python's csv.Sniffer decides: https://github.com/python/cpython/issues/154744), and which line is the header (no issue

@@ -160,12 +160,15 @@ def _form(table: Table, errors: list[dict], file: Path) -> Said:
     - Of a row of nothing it says that it is blank, whether or not it has the right number of cells: Python counts them.
     - Where the header is wrong it reads on, and we do not: then nothing else is compared.
     - Where a quote stands wrong, which it takes as it comes (see `differences.QUOTES`), lines are no rows any more.
+    - An empty first line is for it a header of no columns, as good as any (see `differences.NO_HEADER`).
     """
     if any(each.rule == "quote" for each in table.problems):
         return set()
+    rows = list(csv.reader(io.StringIO(file.read_text("utf-8-sig"))))
+    if rows and not rows[0]:
+        return {(table.name, 1, None, "header")}
     if any(each["type"] in _OF_THE_HEADER for each in errors):
         return {(table.name, 1, None, "header")}
-    rows = list(csv.reader(io.StringIO(file.read_text("utf-8-sig"))))
     uneven = {
         each["row"]
         for each in errors

@@ -205,6 +205,16 @@ def test_quotes_are_still_taken_as_they_come_by_frictionless(engine, tmp_path, l
     assert {each.rule for each in said.tables["things"].problems} == {"quote"}
 
 
+@pytest.mark.parametrize("fields", [["id"], ["id", "value"]])
+def test_an_empty_first_line_is_still_a_header_for_frictionless(engine, tmp_path, fields):
+    """When this fails, `NO_HEADER` can go, and what `opinions` leaves out for it."""
+    case = _case({name: {"type": "string"} for name in fields}, ["id"], [["a", "x"][: len(fields)]])
+    replace(case, tables=[replace(case.tables[0], lines={1: ""})]).write(tmp_path)
+    said = opinions.opinions(engine, tmp_path)
+    assert engine.errors(tmp_path, said.tables)["things"] == []
+    assert {each.rule for each in said.tables["things"].problems} == {"header"}
+
+
 @pytest.mark.parametrize(
     "columns, text",
     [

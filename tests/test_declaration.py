@@ -246,6 +246,15 @@ def test_a_file_that_no_resource_lists(package, folder, suffix):
     assert '"name": "forgotten"' in found[0]["hint"]
 
 
+@pytest.mark.parametrize("text", [r'"pattern": "^\uD83D$"', r'"enum": ["a", "\udc00"]'])
+def test_half_a_character(package, text):
+    """JSON can write one, and no UTF-8 can hold it."""
+    line = edit(package, BODIES, '"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"', text)
+    found = problems(package)
+    assert [(each["file"], each["line"], each["rule"]) for each in found] == [(BODIES, line, "json")]
+    assert "which is half of a character" in found[0]["message"]
+
+
 def test_deeply_nested_json(package):
     (package / BODIES).write_text("[" * 100_000)
     assert [each["rule"] for each in problems(package)] == ["json"]

@@ -22,7 +22,7 @@ from scripts import database, outside
 from scripts.descriptor import Field, Schema
 from scripts.tables import Table
 
-_FEW, _MANY = 500, 10_000
+_FEW, _MANY = 400, 10_000
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pydantic
 from hypothesis import strategies as st
@@ -307,6 +308,32 @@ def _fits(made: dict, text: str) -> bool:
         and least <= value <= most
         and limits.get("minLength", 0) <= len(text) <= limits.get("maxLength", len(text))
     )
+
+
+_SIGNS = {
+    "integer": "0123456789+-._ ٣３e\u2003\t",
+    "number": "0123456789+-.eE_ ٣３naifINF\t",
+    "year": "0123456789+-_ ٣",
+    "date": "0123456789-٣３ ",
+    "boolean": "truefalsTRUEFALS10 ",
+}
+
+
+def form(random: Random, kind: str) -> str:
+    """A text that is, or once was, a value of this type: a few of its characters are others, more or fewer."""
+    digits = "".join(random.choices("0123456789", k=random.randint(1, 25)))
+    plain = {
+        "integer": [str(random.getrandbits(random.randint(1, 70))), f"-{random.getrandbits(64)}"],
+        "number": [repr(random.uniform(-1e3, 1e3)), f"{random.randint(0, 99)}e{random.randint(-400, 400)}", f"{digits}.{digits}"],
+        "year": [f"{random.randint(0, 9999):04}", str(random.randint(-99, 10_999))],
+        "date": [f"{random.randint(0, 10_099):04}-{random.randint(0, 13):02}-{random.randint(0, 32):02}"],
+        "boolean": ["true", "True", "TRUE", "1", "false", "False", "FALSE", "0"],
+    }  # fmt: skip
+    text = random.choice(plain[kind])
+    for _ in range(random.choice([0, 0, 1, 1, 2, 5])):
+        at = random.randint(0, len(text))
+        text = text[:at] + random.choice(_SIGNS[kind]) * random.randint(0, 1) + text[at + random.randint(0, 1) :]
+    return text
 
 
 def _written(value: object) -> str:

@@ -10,12 +10,15 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import differences
 import frictionless
 import opinions
 import packages
+import polars as pl
 import pytest
+from conftest import SEED
 from hypothesis import HealthCheck, Phase, given, settings
 
 from scripts import database, outside
@@ -150,6 +153,30 @@ def _value(field: Field, text: str) -> object:
         case "date":
             return date.fromisoformat(text).isoformat()
     return text
+
+
+@pytest.mark.parametrize("kind", ["integer", "number", "year", "date", "boolean"])
+def test_every_form_of_a_value_is_read_alike_or_known(kind, full, figure):
+    """Cell by cell, many more than packages can hold: whether it is a value for each of the two, and which."""
+    random = Random(f"{SEED} {kind}")
+    texts = sorted({packages.form(random, kind) for _ in range(200_000 if full else 10_000)} - {""})
+    field = Field(name="value", type=kind, description="A value.")
+    reads = frictionless.Field.from_descriptor({"name": "value", "type": kind}).create_cell_reader()
+    schema = Schema(title="Things", description="Things.", fields=[field], primaryKey=["value"])
+    frame = pl.DataFrame({"value": texts})
+    table = Table(None, schema, frame, pl.Series([], dtype=pl.Int64))
+    ours = dict(
+        zip(texts, table.typed.select(pl.col("value").dt.to_string() if kind == "date" else "value").to_series())
+    )
+    theirs = {text for text in texts if not (reads(text)[1] or {}).get("type")}
+    apart = [text for text in texts if (text in theirs) != (ours[text] is not None)]
+    known = [text for text in texts if any(each.applies(field, text) for each in differences.CELLS)]
+    assert apart == known
+    values = {text: _value(field, text) for text in texts if ours[text] is not None}
+    assert values == {text: ours[text] for text in values}
+    figure(
+        f"{len(texts):,} forms of {kind}: {len(values):,} are values for both, and the same; {len(known):,} for frictionless alone, as known"
+    )
 
 
 KNOWN = [(each, kind, text) for each in differences.CELLS for kind, text in each.planted]

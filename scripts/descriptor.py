@@ -93,14 +93,15 @@ def _check_pattern(pattern: str) -> str:
         raise ValueError(
             f"the pattern {pattern!r} is not a regular expression that both engines know: {str(error).splitlines()[0]}; mend it, as Python's re and Rust's regex have it"
         ) from None
-    if not (pattern.startswith("^") and pattern.endswith("$")):
+    bare = _PARTS.sub("", pattern)
+    if not (bare.startswith("^") and bare.endswith("$")):
         raise ValueError(f"write the pattern {pattern!r} as ^…$, so that every tool matches the whole value")
     if special := _read_differently(pattern):
         raise ValueError(
             f"write {special!r} in the pattern {pattern!r} in another way, like [0-9] for \\d: engines differ on it"
         )
     depth = 0
-    for character in _PARTS.sub("", pattern):
+    for character in bare:
         depth += {"(": 1, ")": -1}.get(character, 0)
         if character == "|" and depth == 0:
             raise ValueError(f"put the alternatives of the pattern {pattern!r} in one group, ^(…|…)$")

@@ -91,6 +91,7 @@ SPOILT = [
                 "write '[' in the pattern '^[[a-z]]$' in another way, like [0-9] for \\d: engines differ on it",
             ),
             ("^[a-z[0-9]]$", "write '[' in the pattern"),
+            (r"^[A-Z]{3}\$", "as ^…$"),
             ("^[a-z--b]$", "write '--' in the pattern"),
             ("^[a-z~~b]$", "write '~~' in the pattern"),
             ("^[a-z&&b]$", "write '&&' in the pattern"),

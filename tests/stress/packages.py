@@ -82,6 +82,36 @@ def _known_to_the_descriptor(pattern: str) -> bool:
     return True
 
 
+_SOUP = [
+    *"ab1.*+?()[]{}|^$\\-,&~<>:=!P# é😀xnd0",
+    "(?",
+    "(?:",
+    "(?P<n>",
+    "[^",
+    "\\u00e9",
+    "{2}",
+    "{1,2}",
+    "{,2}",
+    "[a-",
+    "\\-",
+    "\\]",
+    "\\[",
+]
+_SHORT = [*"ab1éABx- ]^$\\&~<>{}|#😀\u2028\x85[", "", "aa", "ab", "a1"]
+
+
+def pattern(random: Random) -> str:
+    """A pattern, or what may be one: of parts that make one, or of single signs."""
+    parts = [f"{random.choice(_ATOMS)}{random.choice(_TIMES)}" for _ in range(random.randint(1, 4))]
+    signs = random.choices(_SOUP, k=random.randint(1, 7))
+    return f"^{''.join(random.choice([parts, signs]))}$"
+
+
+def short(random: Random) -> str:
+    """A short text of the signs of which patterns are."""
+    return "".join(random.choices(_SHORT, k=random.randint(1, 3)))
+
+
 _PARTS = st.lists(st.tuples(st.sampled_from(_ATOMS), st.sampled_from(_TIMES)).map("".join), min_size=1, max_size=3)
 _PATTERNS = (
     st.one_of(

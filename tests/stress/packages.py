@@ -211,7 +211,7 @@ class Case:
 def _line(row: list[str], quoting: int) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="", quoting=quoting).writerow(row)
-    return "" if len(row) == 1 and row == [""] and quoting == csv.QUOTE_MINIMAL else out.getvalue()
+    return "" if row == [""] and quoting == csv.QUOTE_MINIMAL else out.getvalue()
 
 
 # Constraints that a field has together: bounds, of length where it is text, a list, a pattern.

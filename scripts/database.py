@@ -109,7 +109,7 @@ def searchable(schema: Schema) -> list[Field]:
         if field.type == "string"
         and field.name not in keys
         and not (field.partial_date or field.codelist or field.constraints.enum)
-        and field.name not in ("rank", "rowid")  # FTS5 keeps these names for itself
+        and field.name != "rank"  # FTS5 keeps this name for itself
     ]
 
 

@@ -7,8 +7,11 @@ error here, where the standard's own tools would ignore it.
 
 from __future__ import annotations
 
+import math
 import re
 import string
+import warnings
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import PurePosixPath
@@ -61,21 +64,43 @@ Names = Annotated[
 ]
 
 
+# The parts of a pattern that are not what they look like: an escaped character, a set with what is in it.
+_PARTS = re.compile(r"\\.|\[\^?\]?((?:\\.|[^\]\\])*)\]")
+# What one of the engines takes for something else than the other: classes and borders that depend on Unicode's
+# version or are a sign as such, sets within sets and operations on them, quantifiers that give nothing back, flags.
+_ESCAPES, _IN_SETS, _BARE = r"\\[wWdDsSbB<>]", r"\[|&&|--|~~|\|\|", r"[*+?}]\+|\(\?(?!:|P<)[^:)]*"
+
+
+def _read_differently(pattern: str) -> str | None:
+    """The first part of the pattern that the engines read differently, or may after their next release."""
+    if escape := re.search(_ESCAPES, "".join(re.findall(r"\\.", pattern))):
+        return escape[0]
+    for part in _PARTS.finditer(pattern):
+        if within := re.search(_IN_SETS, re.sub(r"\\.", "", part[1] or "")):
+            return within[0]
+    bare = re.search(_BARE, _PARTS.sub("x", pattern))
+    return bare[0] if bare else None
+
+
 @cache  # tables share most of their patterns
 def _check_pattern(pattern: str) -> str:
     """Refuse what the engines would read differently: both must take the whole value or none."""
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings(action="ignore"):  # of what is told below
+            re.compile(pattern)
         pl.Series([""]).str.contains(pattern)
     except (re.error, pl.exceptions.PolarsError) as error:
         raise ValueError(
             f"the pattern {pattern!r} is not a regular expression that both engines know: {str(error).splitlines()[0]}; mend it, as Python's re and Rust's regex have it"
         ) from None
-    if not (pattern.startswith("^") and pattern.endswith("$")):
+    bare = _PARTS.sub("", pattern)
+    if not (bare.startswith("^") and bare.endswith("$")):
         raise ValueError(f"write the pattern {pattern!r} as ^…$, so that every tool matches the whole value")
-    if special := re.search(r"\\[wWdDsSbB]|\[\[:|&&", pattern):
-        raise ValueError(f"write out {special[0]} in the pattern {pattern!r} as a set like [0-9]: engines differ on it")
-    depth, bare = 0, re.sub(r"\\.|\[(\\.|[^\]])*\]", "", pattern)
+    if special := _read_differently(pattern):
+        raise ValueError(
+            f"write {special!r} in the pattern {pattern!r} in another way, like [0-9] for \\d: engines differ on it"
+        )
+    depth = 0
     for character in bare:
         depth += {"(": 1, ")": -1}.get(character, 0)
         if character == "|" and depth == 0:
@@ -122,9 +147,9 @@ class Constraints(Model):
 
 _WRITTEN = {
     "string": "text in quotes",
-    "integer": "a whole number, without quotes",
-    "year": "a year, without quotes",
-    "number": "a number, without quotes",
+    "integer": "a whole number of at most 64 bits, without quotes",
+    "year": "a year from 0 to 9999, without quotes",
+    "number": "a number that 64 bits can hold, without quotes",
     "date": 'a day in quotes, like "2024-12-20"',
     "boolean": "no bounds and no enum for true and false",
 }
@@ -135,13 +160,26 @@ def _plain(value: object) -> object:
 
 
 def _is_of_type(value: object, kind: str) -> bool:
-    if kind == "date":
-        try:
-            return date.fromisoformat(value) is not None and len(value) == 10
-        except (TypeError, ValueError):
-            return False
-    kinds = {"string": str, "integer": int, "year": int, "number": (int, float)}
-    return kind in kinds and isinstance(value, kinds[kind])
+    match kind, value:
+        case ("string", str()):
+            return True
+        case ("date", str()):
+            return bool(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value)) and _can_be(date.fromisoformat, value)
+        case ("integer", int()):
+            return -(2**63) <= value < 2**63
+        case ("year", int()):
+            return 0 <= value <= 9999
+        case ("number", int() | float()):
+            return _can_be(float, value) and math.isfinite(value)
+    return False
+
+
+def _can_be(kind: Callable, value: object) -> bool:
+    try:
+        kind(value)
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 # What an `rdfType` says of a field that the build makes use of.
@@ -205,6 +243,12 @@ class Field(Model):
                 raise ValueError(
                     f"{value!r} among the constraints is not of the type {self.type}; write {_WRITTEN[self.type]}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _true_is_not_false(self) -> Field:
+        if both := [word for word in self.trueValues if word in self.falseValues]:
+            raise ValueError(f"{both[0]!r} is among both trueValues and falseValues; give each list words of its own")
         return self
 
 

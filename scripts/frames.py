@@ -7,8 +7,10 @@ unchecked, refuses empty integers and lets `A|B` patterns through half-matched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from datetime import date
+from decimal import Decimal
 
 import pandera.polars as pa
 import polars as pl
@@ -127,19 +129,39 @@ def _field_checks(field: Field) -> Iterator[tuple[str, pl.Expr]]:
     if limits.unique:
         yield ("unique", value.is_first_distinct() | value.is_null())
     if limits.enum:
-        yield ("enum", value.is_in(_typed(field, limits.enum)))
+        yield ("enum", _listed(field, limits.enum))
     if limits.pattern:
         yield ("pattern", value.str.contains(limits.pattern))
     if limits.minimum is not None:
-        yield ("minimum", value >= _typed(field, [limits.minimum])[0])
+        yield ("minimum", _within(field, limits.minimum, operator.ge))
     if limits.maximum is not None:
-        yield ("maximum", value <= _typed(field, [limits.maximum])[0])
+        yield ("maximum", _within(field, limits.maximum, operator.le))
     if limits.minLength is not None:
         yield ("min-length", value.str.len_chars() >= limits.minLength)
     if limits.maxLength is not None:
         yield ("max-length", value.str.len_chars() <= limits.maxLength)
     if field.codelist:
         yield ("codelist", value.is_in(sorted(codes(field.codelist))))
+
+
+def _within(field: Field, limit: int | float | str, holds: Callable) -> pl.Expr:
+    passes = holds(pl.col(field.name), _typed(field, [limit])[0])
+    return _exact(field, [limit], passes, lambda number: holds(number, Decimal(str(limit))))
+
+
+def _listed(field: Field, values: list) -> pl.Expr:
+    passes = pl.col(field.name).is_in(_typed(field, values))
+    return _exact(field, values, passes, lambda number: number in [Decimal(str(each)) for each in values])
+
+
+def _exact(field: Field, limits: list, passes: pl.Expr, passes_exactly: Callable[[Decimal], bool]) -> pl.Expr:
+    """`passes`, save where a number in 64 bits is the same as one of the `limits` and its further digits decide."""
+    if field.type != "number":
+        return passes
+    alike = pl.col(field.name).is_in(_typed(field, limits))
+    written = pl.when(alike).then(pl.col(_written(field)))
+    exactly = written.map_elements(lambda text: passes_exactly(Decimal(text)), return_dtype=pl.Boolean)
+    return pl.when(alike).then(exactly).otherwise(passes)
 
 
 def _typed(field: Field, values: list) -> list:

@@ -25,7 +25,9 @@ def read(path: Path, name: str) -> tuple[object, str]:
         hint = "save it as UTF-8 without byte-order mark (in some editors called signature)"
         raise Broken([Problem(name, "byte-order-mark", "starts with a byte-order mark", line=1, hint=hint)])
     try:
-        return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants), text
+        value = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants)
+        json.dumps(value, ensure_ascii=False).encode()
+        return value, text
     except json.JSONDecodeError as error:
         problem = Problem(
             name,
@@ -38,6 +40,12 @@ def read(path: Path, name: str) -> tuple[object, str]:
         problem = Problem(name, "json", "is nested too deeply")
     except _Repeated as error:
         problem = Problem(name, "json", f"has the key {error} twice in one object", line=_line_of_repeat(text))
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        at = text.lower().find(half)
+        message = f"has {half}, which is half of a character written in two halves"
+        hint = "write the character itself: the file is UTF-8"
+        problem = Problem(name, "json", message, line=text.count("\n", 0, at) + 1, hint=hint)
     except ValueError as error:
         problem = Problem(name, "json", f"is not JSON: {error}")
     raise Broken([problem])

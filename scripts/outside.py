@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+FAILED = "frictionless"  # the type of error that says that frictionless itself failed on a table
 _NO_LIMIT = 10**9
 _PATIENCE = 20  # seconds of work that a table may take, and one more for each so many bytes:
 _BYTES = 50_000  # it reads twenty times as many in a second
@@ -96,7 +97,8 @@ def _validated(job: dict) -> Iterator[dict]:
         for names in ("tables", "referred")
     )
     keys = frictionless.Package(basepath=str(descriptor.parent))
-    for name in job["tables"]:
+
+    def errors(name: str) -> Iterator[dict]:
         resource = package.get_resource(name)
         size = os.path.getsize(os.path.join(os.path.dirname(job["descriptor"]), resource.path))
         signal.setitimer(signal.ITIMER_PROF, _PATIENCE + size / _BYTES)
@@ -107,17 +109,29 @@ def _validated(job: dict) -> Iterator[dict]:
                 keys.add_resource(_keys_alone(referred.get_resource(target["resource"]), target["fields"]))
         resource.package = keys  # where it looks up what its foreign keys refer to
         report = resource.validate(limit_errors=_NO_LIMIT)
-        errors = [*report.errors, *(error for task in report.tasks for error in task.errors)]
-        yield {"table": name, "errors": [_plain(error) for error in errors]}
+        yield from map(_plain, [*report.errors, *(error for task in report.tasks for error in task.errors)])
+
+    for name in job["tables"]:
+        try:
+            found = list(errors(name))
+        except Exception as error:  # its own mistake, as with the number sNaN: the other tables are still looked at
+            found = [{"type": FAILED, "note": repr(error), "message": str(error), "row": None, "column": None}]
+        yield {"table": name, "errors": found}
+
+
+# What the standard (Table Dialect) has where a descriptor does not say. frictionless looks at the file and guesses
+# instead: the encoding, what separates cells, whether spaces behind that are skipped, which line is the header.
+_DIALECT = {"delimiter": ",", "quoteChar": '"', "skipInitialSpace": False, "header": True, "headerRows": [1]}
 
 
 def _only(content: dict, names: list[str] | None) -> dict:
-    """The descriptor with the resources called `names` alone, all for None: it takes long to read a schema."""
-    return (
-        content
-        if names is None
-        else content | {"resources": [each for each in content["resources"] if each["name"] in names]}
-    )
+    """The descriptor with the resources called `names` alone, all for None: it takes long to read a schema.
+
+    What a resource leaves out is written out as the standard has it.
+    """
+    chosen = [each for each in content["resources"] if names is None or each["name"] in names]
+    told = [{"encoding": "utf-8"} | each | {"dialect": _DIALECT | each.get("dialect", {})} for each in chosen]
+    return content | {"resources": told}
 
 
 def _keys_alone(resource, columns: list[str]):

@@ -161,6 +161,12 @@ def _schema_problems(table: str, schemas: dict[str, Schema], usual: dict[str, st
     for index, name in enumerate(names):
         if name in names[:index]:
             yield ("fields", index), f"the field {name!r} is declared twice", None
+        if name in ("rowid", f"{table}_fts"):
+            yield (
+                ("fields", index),
+                f"no column of this table can be called {name!r}: SQLite uses that name itself",
+                None,
+            )
         if name in generated:
             yield ("fields", index), f"the build makes a column {name!r} itself, from {generated[name]!r}", None
     for key, name in _named_columns(schema):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from .descriptor import NAMED_PATTERNS
-from .outside import Outside, TooLong
+from .outside import FAILED, Outside, TooLong
 from .package import DESCRIPTOR
 from .problem import Broken, Problem
 from .tables import Table
@@ -58,6 +58,12 @@ def _of_table(errors: list[dict], table: Table, tables: dict[str, Table]) -> Ite
     for error in errors:
         if error["type"] == "blank-row":
             continue  # its empty key is told
+        if error["type"] == FAILED:
+            message = f"frictionless does not get through this table: {error['note']}"
+            yield Problem(
+                table.resource.path, FAILED, message, table=table.name, hint="mend what else is told of it first"
+            )
+            continue
         rule, index = _rule(error), rows.get(error["row"])
         if rule is None or index is None:
             yield Problem(
@@ -68,8 +74,13 @@ def _of_table(errors: list[dict], table: Table, tables: dict[str, Table]) -> Ite
                 table=table.name,
                 found_by=(ENGINE,),
             )
-        elif not (rule == "primary-key" and table.row_id(index) is None):  # an empty key is told as a missing value
+        elif rule != "primary-key" or _has_key(table, index):
             yield broken(table, index, rule, error["column"], tables, ENGINE)
+
+
+def _has_key(table: Table, index: int) -> bool:
+    """Whether the row has a whole key: what is empty, or not of its type, is told of that cell, and is no key taken twice."""
+    return all(table.typed[name][index] is not None for name in table.schema.primaryKey)
 
 
 def _rule(error: dict) -> str | None:

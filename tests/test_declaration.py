@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from conftest import problems, run
+from pydantic import ValidationError
+
+from scripts.descriptor import Constraints, Field
 
 BODIES = "schemas/sco_bodies.json"
 
@@ -80,6 +83,40 @@ SPOILT = [
     ),
     (BODIES, '"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"', '"pattern": "^a|b$"', "declaration", "in one group"),
     (BODIES, '"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"', '"pattern": "[a-z]+"', "declaration", "as ^…$"),
+    *(
+        (BODIES, '"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"', f'"pattern": {json.dumps(pattern)}', "declaration", words)
+        for pattern, words in [
+            (
+                "^[[a-z]]$",
+                "write '[' in the pattern '^[[a-z]]$' in another way, like [0-9] for \\d: engines differ on it",
+            ),
+            ("^[a-z[0-9]]$", "write '[' in the pattern"),
+            (r"^[A-Z]{3}\$", "as ^…$"),
+            ("^[a-z--b]$", "write '--' in the pattern"),
+            ("^[a-z~~b]$", "write '~~' in the pattern"),
+            ("^[a-z&&b]$", "write '&&' in the pattern"),
+            ("^a++$", "write '++' in the pattern"),
+            ("^a{1,2}+b$", "write '}+' in the pattern"),
+            (r"^\<a$", r"write '\\<' in the pattern"),
+            (r"^[\d-]+$", r"write '\\d' in the pattern"),
+            ("^(?i:k)$", "write '(?i' in the pattern"),
+        ]
+    ),
+    (
+        BODIES,
+        '"trueValues": [',
+        '"trueValues": [\n"false",',
+        "declaration",
+        "'false' is among both trueValues and falseValues",
+    ),
+    ("schemas/places.json", '"minimum": -90', '"minimum": 1e999', "declaration", "a number that 64 bits can hold"),
+    (
+        "schemas/places.json",
+        '"minimum": -90',
+        f'"minimum": 1{"0" * 400}',
+        "declaration",
+        "a number that 64 bits can hold",
+    ),
     (BODIES, '"title": "SCO bodies",', '"title": "SCO bodies" ', "json", "look for a missing comma"),
     (BODIES, '"title": "SCO bodies",', '"title": "SCO bodies", "title": "again",', "json", "has the key title twice"),
     (BODIES, "lies in {country_id}", "lies in {country_id:d}", "declaration", "only the names of columns"),
@@ -129,6 +166,43 @@ def test_a_spoilt_declaration_is_told_with_file_and_line(package, file, old, new
     assert run("check", folder=package).returncode == 2
 
 
+@pytest.mark.parametrize(
+    "pattern", [r"^[a\]\[]$", "^[]a]$", "^[^]a]$", "^[a^-]+?$", "^(?:a|b)*$", "^(?P<n>a)?$", r"^\+\+$", r"^[&|~+-]+$"]
+)
+def test_a_pattern_that_the_engines_read_alike_is_allowed(pattern):
+    assert Constraints.model_validate({"pattern": pattern}).pattern == pattern
+
+
+@pytest.mark.parametrize(
+    "kind, bound",
+    [
+        ("date", "2024-W01-1"),
+        ("date", "20240105"),
+        ("date", "2023-02-29"),
+        ("year", 20000),
+        ("year", -1),
+        ("integer", 2**63),
+        ("integer", -(2**63) - 1),
+        ("number", 10**400),
+        ("number", float("inf")),
+        ("number", float("nan")),
+    ],
+)
+@pytest.mark.parametrize("limits", [lambda bound: {"minimum": bound}, lambda bound: {"enum": [bound]}])
+def test_a_bound_that_no_value_of_the_type_can_have(kind, bound, limits):
+    """On some of them frictionless, on others polars failed in the midst of a check."""
+    with pytest.raises(ValidationError, match=f"is not of the type {kind}"):
+        Field.model_validate({"name": "a", "type": kind, "description": "A.", "constraints": limits(bound)})
+
+
+@pytest.mark.parametrize("name", ["rowid", "sco_bodies_fts"])
+def test_a_column_that_the_database_has_already(package, name):
+    edit(
+        package, BODIES, '"fields": [', f'"fields": [{{"name": "{name}", "type": "string", "description": "A name."}},'
+    )
+    assert f"no column of this table can be called {name!r}" in problems(package)[0]["message"]
+
+
 def test_columns_of_one_name_are_declared_alike(package):
     edit(package, "schemas/places.json", '"unit": "degrees north"', '"unit": "radians north"')
     path = package / "schemas/adiz_entries.json"
@@ -171,6 +245,15 @@ def test_a_file_that_no_resource_lists(package, folder, suffix):
     found = problems(package)
     assert [(each["file"], each["rule"]) for each in found] == [(f"{folder}/forgotten.{suffix}", "unlisted-file")]
     assert '"name": "forgotten"' in found[0]["hint"]
+
+
+@pytest.mark.parametrize("text", [r'"pattern": "^\uD83D$"', r'"enum": ["a", "\udc00"]'])
+def test_half_a_character(package, text):
+    """JSON can write one, and no UTF-8 can hold it."""
+    line = edit(package, BODIES, '"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"', text)
+    found = problems(package)
+    assert [(each["file"], each["line"], each["rule"]) for each in found] == [(BODIES, line, "json")]
+    assert "which is half of a character" in found[0]["message"]
 
 
 def test_deeply_nested_json(package):

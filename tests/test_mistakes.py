@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import unicodedata
@@ -398,3 +399,91 @@ def test_a_row_of_commas_is_told_by_its_empty_key(package):
     path.write_text(text + "," * text.split("\n")[0].count(",") + "\n", "utf-8")
     last = text.count("\n") + 1
     assert {(line, rule) for _, line, _, rule in told(package, "countries")} == {(last, "required")}
+
+
+def one_table(folder: Path, fields: dict[str, dict], key: list[str], text: str) -> Path:
+    """A package of one table, `things`, in `folder`: its fields by name, its key, and what its file holds."""
+    schema = {"title": "Things", "description": "Things.", "primaryKey": key}
+    for name in key:
+        fields[name].setdefault("constraints", {})["required"] = True
+    schema["fields"] = [{"name": name, "description": "A column."} | more for name, more in fields.items()]
+    descriptor = {
+        "name": "small",
+        "title": "Small",
+        "description": "Small.",
+        "version": "1",
+        "licenses": [{"name": "CC0-1.0"}],
+    }
+    descriptor["resources"] = [{"name": "things", "path": "tables/things.csv", "schema": "schemas/things.json"}]
+    for file, content in {"datapackage.json": descriptor, "schemas/things.json": schema}.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(json.dumps(content), "utf-8")
+    (folder / "tables").mkdir()
+    (folder / "tables/things.csv").write_text(text, "utf-8")
+    return folder
+
+
+def test_a_key_of_a_wrong_type_is_no_key_taken_twice(tmp_path):
+    fields = {"number": {"type": "integer"}, "day": {"type": "date"}}
+    folder = one_table(tmp_path, fields, ["number"], "number,day\none,2024-01-05\n2,2024-01-06\n")
+    assert told(folder) == [("tables/things.csv", 2, "number", "type")]
+    folder_of_two = one_table(tmp_path / "two", fields, ["number", "day"], "number,day\n1,never\n1,soon\n1,\n")
+    assert told(folder_of_two) == [
+        ("tables/things.csv", 2, "day", "type"),
+        ("tables/things.csv", 3, "day", "type"),
+        ("tables/things.csv", 4, "day", "required"),
+    ]
+
+
+def test_a_number_is_held_against_its_bounds_with_all_its_digits(tmp_path):
+    """Also where 64 bits, in which it is kept, do not tell it from the bound."""
+    fields = {
+        "id": {"type": "string"},
+        "low": {"type": "number", "constraints": {"minimum": 0.3}},
+        "high": {"type": "number", "constraints": {"maximum": 0.1}},
+        "listed": {"type": "number", "constraints": {"enum": [9007199254740993, 0.5]}},
+    }
+    rows = [
+        "a,0.3,0.1,9007199254740993",
+        "b,0.30000000000000000,1e-1,0.50",
+        "c,0.29999999999999999999,0.1,",
+        "d,0.3,0.10000000000000000001,",
+        "e,0.3,,9007199254740992",
+    ]
+    folder = one_table(tmp_path, fields, ["id"], "\n".join(["id,low,high,listed", *rows, ""]))
+    found = problems(folder)
+    assert [(each["line"], each["column"], each["rule"]) for each in found] == [
+        (4, "low", "minimum"),
+        (5, "high", "maximum"),
+        (6, "listed", "enum"),
+    ]
+    assert all(len(each["found_by"]) == 2 for each in found)
+
+
+def test_a_table_is_read_as_the_standard_has_it_not_as_frictionless_guesses(tmp_path):
+    """Where the descriptor is silent it guesses the encoding from the first 100,000 bytes, which may end within a letter; and more."""
+    fields = {"id": {"type": "string"}, "note": {"type": "string"}}
+    long = one_table(tmp_path / "long", fields, ["id"], f"id,note\n{'x' * 99_990}中,文\n")
+    assert len(f"id,note\n{'x' * 99_990}".encode()) == 99_998
+    assert told(long) == []
+    single = one_table(tmp_path / "single", {"id": {"type": "string"}}, ["id"], "id\n'x';'y';'z'\n")
+    assert told(single) == []
+
+
+def test_a_number_on_which_frictionless_fails_is_told_with_all_else(tmp_path):
+    fields = {
+        "id": {"type": "string", "constraints": {"maxLength": 1}},
+        "value": {"type": "number", "constraints": {"minimum": 0}},
+    }
+    folder = one_table(tmp_path, fields, ["id"], "id,value\na,sNaN\nbb,1\n")
+    assert told(folder) == [
+        ("tables/things.csv", None, None, "frictionless"),
+        ("tables/things.csv", 2, "value", "type"),
+        ("tables/things.csv", 3, "id", "max-length"),
+    ]
+
+
+def test_an_exponent_without_measure_is_no_number(tmp_path):
+    fields = {"id": {"type": "string"}, "value": {"type": "number"}}
+    folder = one_table(tmp_path, fields, ["id"], "id,value\na,1e-99999999999999999999\nb,1e-0000000000000000000005\n")
+    assert [(each["line"], each["rule"], len(each["found_by"])) for each in problems(folder)] == [(2, "type", 2)]

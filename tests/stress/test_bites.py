@@ -1,0 +1,118 @@
+"""Every declared constraint and rule bites: sound cells and rows of the real package, corrupted one by one.
+
+Each change breaks one thing that the declaration asks for. The real command must tell exactly that,
+by every engine that covers it; what else must be told is worked out by `reference` from the declaration.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+
+import pytest
+from conftest import ROOT, SEED, copied, problems
+from mutants import (
+    BAD_EXAMPLE,
+    EXAMPLE,
+    FRICTIONLESS,
+    PANDERA,
+    SQLITE,
+    Declared,
+    Mutant,
+    declarations,
+    examples,
+    faulty_texts,
+    mutants,
+    rounds,
+    write,
+)
+from reference import Change, Reference, Told, without_followers
+
+from scripts.check import read_tables
+
+_CHANGES = 20  # of each constraint and rule, with the full counts
+
+
+@pytest.fixture(scope="module")
+def reference(declared) -> Reference:
+    return Reference(declared, read_tables(declared))
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory) -> Path:
+    """A copy of the package whose tables are written anew for each round."""
+    return copied(tmp_path_factory.mktemp("bites") / "package")
+
+
+def answer(reference: Reference, changes: Iterable[Change], folder: Path) -> dict[Told, set[str]]:
+    """What `prc-reach check` tells of the package with these changes, and which engines found it."""
+    write(reference, changes, folder)
+    names = {resource.path: name for name, resource in reference.package.resources.items()}
+    return {
+        Told(names[each["file"]], each["line"] or 0, each["column"], each["rule"]): set(each["found_by"])
+        for each in problems(folder)
+    }
+
+
+def checked(reference: Reference, planted: list[Mutant], folder: Path) -> tuple[list[tuple[Mutant, set[str]]], int]:
+    """Each mutant with the engines that told it, and how many checks that took.
+
+    Asserts that each check told what is wrong with its mutants, and nothing else.
+    """
+    answers, checks = [], 0
+    for together in rounds(reference, planted):
+        told = answer(reference, [each.change for each in together], folder)
+        assert set(told) == without_followers({one for each in together for one in each.found})
+        for each in together:
+            engines = [told[place] for place in each.declared.told_in(told) & each.told]
+            answers.append((each, set.intersection(*engines) if engines else set()))
+        checks += 1
+    return answers, checks
+
+
+def test_every_declared_constraint_and_rule_is_told(reference, spoilt, full, figure):
+    random = Random(SEED)
+    declared = declarations(reference.package)
+    planted = {each: mutants(reference, each, random, _CHANGES if full else 1) for each in declared}
+    assert [each for each, found in planted.items() if not found] == [], "no change was found that breaks these"
+    answers, checks = checked(reference, [each for found in planted.values() for each in found], spoilt)
+    figure(f"{len(declared):,} constraints and rules declared: {_counted(each.kind for each in declared)}")
+    for engine in (FRICTIONLESS, PANDERA, SQLITE):
+        covered = {each for each in declared if engine in each.engines}
+        missed = {each.declared for each, engines in answers if engine not in engines}
+        figure(f"told by {engine}: {len(covered - missed):,} of the {len(covered):,} that it covers")
+    following = Counter(one.rule for each, _ in answers for one in each.others)
+    figure(
+        f"{len(answers):,} cells and rows corrupted in {checks} checks of the whole package; "
+        f"beside what was broken had to be told: {_counted(following.elements()) or 'nothing'}"
+    )
+    survivors = {each.declared for each, engines in answers if not engines}
+    figure(f"survivors: {len(survivors) or 'none'}")
+    assert survivors == set()
+    assert [each for each, engines in answers if engines != each.declared.engines] == []
+
+
+def _counted(kinds: Iterable[str]) -> str:
+    return ", ".join(f"{kind} {number:,}" for kind, number in Counter(kinds).most_common())
+
+
+def test_every_example_passes_and_every_bad_example_is_told(reference, spoilt, figure):
+    planted = list(examples(reference, Random(SEED)))
+    wrong = [each for each in planted if each.declared.kind == EXAMPLE and each.found]
+    assert wrong == [], "these examples fit in no row"
+    kept = [each for each in planted if each.declared.kind == BAD_EXAMPLE and not each.told]
+    assert kept == [], "these bad examples break nothing"
+    answers, checks = checked(reference, planted, spoilt)
+    of_kind = Counter(each.declared.kind for each, _ in answers)
+    figure(f"{of_kind[EXAMPLE]} examples pass and {of_kind[BAD_EXAMPLE]} bad ones are told, in {checks} checks")
+
+
+def test_a_faulty_text_is_told_in_every_column(reference, spoilt, full, figure):
+    random = Random(SEED)
+    planted = {each: mutants(reference, each, random) for each in faulty_texts(reference.package, full)}
+    assert [each for each, found in planted.items() if not found] == []
+    answers, checks = checked(reference, [each for found in planted.values() for each in found], spoilt)
+    assert all(each.declared.told_in(each.told) for each, _ in answers)
+    figure(f"{len(answers):,} texts made faulty, one in every column at least, in {checks} checks: all told")

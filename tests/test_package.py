@@ -7,15 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import frictionless
-import pytest
-from conftest import ROOT, copied, run
+from conftest import ROOT, run
 
-from scripts import frames, queries, standard
+from scripts import frames, standard
 from scripts.check import read_tables
 from scripts.outside import Outside
-from scripts.package import DESCRIPTOR, load
-from scripts.tables import read
+from scripts.package import DESCRIPTOR
 
 SCHEMAS = sorted((ROOT / "schemas").glob("*.json"))
 
@@ -51,22 +48,6 @@ def test_every_table_has_rows(declared):
     assert [name for name, table in read_tables(declared).items() if not table.frame.height] == []
 
 
-def test_every_declared_example_is_right_and_every_bad_one_wrong(declared):
-    for table, schema in declared.schemas.items():
-        for field in schema.fields:
-            standards = frictionless.Field.from_descriptor(
-                {"name": field.name, "type": field.type, "constraints": field.constraints.model_dump(exclude_none=True)}
-                | (
-                    {"trueValues": field.trueValues, "falseValues": field.falseValues}
-                    if field.type == "boolean"
-                    else {}
-                )
-            )
-            assert standards.read_cell(field.example)[1] is None, (table, field.name, field.example)
-            if field.bad_example is not None and not any(key.column == field.name for key in schema.foreignKeys):
-                assert standards.read_cell(field.bad_example)[1], (table, field.name, field.bad_example)
-
-
 def test_every_fact_says_where_it_was_read_and_how_surely(declared):
     """Tables of facts carry source, place in it, and certainty, all required; entities at least the first two."""
     without = {"certainty_levels", "countries", "publications", "sources", "source_authors", "citations", "indicators"}
@@ -81,35 +62,3 @@ def test_tables_are_written_with_the_schemas_header(declared):
     for name, resource in declared.resources.items():
         with open(ROOT / resource.path, newline="", encoding="utf-8") as file:
             assert next(csv.reader(file)) == declared.schemas[name].names
-
-
-def _rules():
-    rules = [(name, rule) for name, schema in load(ROOT).schemas.items() for rule in schema.rules]
-    return [pytest.param(name, rule, id=f"{name}: {rule.id}") for name, rule in rules]
-
-
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory):
-    """A copy of the package and its tables as read, for tests that spoil one table and put it back."""
-    package = load(copied(tmp_path_factory.mktemp("rules") / "package"))
-    return package, read_tables(package)
-
-
-@pytest.mark.parametrize("name, rule", _rules())
-def test_every_declared_rule_finds_its_bad_example(copy, name, rule):
-    """A copy of the table's first row, with another key and the values of the bad example, breaks the rule."""
-    package, tables = copy
-    assert rule.bad_example, "the rule has no bad example"
-    schema, path = package.schemas[name], package.folder / package.resources[name].path
-    sound = path.read_text("utf-8")
-    row = next(csv.DictReader(sound.splitlines()))
-    if len(schema.primaryKey) == 1:
-        row[schema.primaryKey[0]] = "bad-example"
-    with open(path, "a", newline="", encoding="utf-8") as file:
-        csv.DictWriter(file, schema.names, lineterminator="\n").writerow(
-            row | {key: value or "" for key, value in rule.bad_example.items()}
-        )
-    spoilt = tables | {name: read(package, name)}
-    path.write_text(sound, "utf-8")
-    told = queries.problems(package, spoilt, [name]) + frames.problems(spoilt[name], spoilt)
-    assert rule.id in [problem.rule for problem in told], told

@@ -23,7 +23,6 @@ from scripts.descriptor import Field
 from scripts.package import Package
 
 FRICTIONLESS, PANDERA, SQLITE = "frictionless", "pandera", "sqlite"
-EXAMPLE, BAD_EXAMPLE = "example", "bad_example"
 FAULTS = {"stray-space": " ", "invisible-character": "\u200b", "not-nfc": "e\u0301"}  # and what makes a text faulty
 _TRIALS = 25  # changes that are tried for one that breaks nothing else; then the best of them is taken
 _LIMITS = {
@@ -49,8 +48,6 @@ class Declared(NamedTuple):
     @property
     def engines(self) -> set[str]:
         """The engines that are to tell of it."""
-        if self.kind in FAULTS:
-            return set()  # of the text: whoever reads the table tells it
         alone = {"codelist": {PANDERA}, "rule over a row": {PANDERA}, "rule over tables": {SQLITE}}
         return alone.get(self.kind, {FRICTIONLESS, PANDERA})
 
@@ -99,42 +96,54 @@ def _of_schema(package: Package, name: str) -> Iterator[Declared]:
         yield Declared("rule over a row" if rule.check else "rule over tables", name, rule.column, rule.id)
 
 
-def faulty_texts(package: Package, each_one: bool) -> list[Declared]:
-    """The faults that a text can have in every column: `each_one`, or the next of them in the next column."""
-    columns = [(name, field.name) for name, schema in package.schemas.items() for field in schema.fields]
-    rules = list(FAULTS)
-    return [
-        Declared(rule, name, column, rule)
-        for at, (name, column) in enumerate(columns)
-        for rule in (rules if each_one else [rules[at % len(rules)]])
-    ]
+def in_every_column(reference: Reference, texts: Callable[[Field, str], Iterable[str]], random: Random) -> list[Change]:
+    """Changes of a cell of each column to each of the `texts` for it: a filled cell, in a row that none refers to, if there is one."""
+    changes = []
+    for name, schema in reference.package.schemas.items():
+        rows = reference.rows[name]
+        order = random.sample(range(len(rows)), len(rows))
+        order.sort(key=lambda index, name=name: reference.referred(name, index))
+        for field in schema.fields:
+            at = min(order, key=lambda index, rows=rows, field=field: not rows[index][field.name])
+            cell = rows[at][field.name] or field.example or ""
+            changes += [Change(name, at, ((field.name, text),)) for text in texts(field, cell)]
+    return changes
 
 
 def examples(reference: Reference, random: Random) -> Iterator[Mutant]:
-    """Each field's `example` and `bad_example` in a cell of the field: one that leaves all sound, one that spoils it alone.
+    """Each field's `example` in place of another cell of the field, so that all stays sound.
 
-    Where there is none such, in one of those that were tried.
+    If there is no such cell, where the example stands already, or with the examples of the empty columns of the row that
+    belong to it by a rule over the row. The `Mutant` finds something only if all that fails too.
     """
     for name, schema in reference.package.schemas.items():
-        order = random.sample(range(len(reference.rows[name])), len(reference.rows[name]))
+        rows = reference.rows[name]
+        order = random.sample(range(len(rows)), len(rows))
         for field in schema.fields:
-            for kind, text in ((EXAMPLE, field.example), (BAD_EXAMPLE, field.bad_example)):
-                if text is not None:
-                    yield _placed(reference, Declared(kind, name, field.name, kind), text, order)
+            others = sorted(order, key=lambda index: not rows[index][field.name])[:_TRIALS]  # filled cells first
+            tried = []
+            for index in [*others, *(index for index in order if rows[index][field.name] == field.example)]:
+                tried.append(_exemplified(reference, name, index, {field.name: field.example}))
+                if not tried[-1].found:
+                    break
+            yield min(tried, key=lambda each: len(each.found))
 
 
-def _placed(reference: Reference, declared: Declared, text: str, order: list[int]) -> Mutant:
-    """The text in place of another in the column, or, if that makes something else wrong, where it stands already."""
-    rows, tried = reference.rows[declared.table], []
-    others = sorted(order, key=lambda index: not rows[index][declared.column])[:_TRIALS]  # filled cells first
-    for index in [*others, *(index for index in order if rows[index][declared.column] == text)]:
-        change = Change(declared.table, index, ((declared.column, text),))
-        mutant = Mutant(declared, change, frozenset(reference.found([change])))
-        here = (declared.table, reference.line(change), declared.column)
-        if {each[:3] for each in mutant.told} == ({here} if declared.kind == BAD_EXAMPLE else set()):
-            return mutant
-        tried.append(mutant)
-    return min(tried, key=lambda each: len(each.found))
+def _exemplified(reference: Reference, name: str, index: int, cells: dict[str, str]) -> Mutant:
+    """Row `index` with these examples, and with those that then are missing in it."""
+    change = Change(name, index, tuple(cells.items()))
+    found = frozenset(reference.found([change]))
+    row, schema = reference.rows[name][index], reference.package.schemas[name]
+    belonging = {
+        column: schema.field(column).example
+        for rule in schema.rules
+        if rule.check and rule.id in {each.rule for each in found}
+        for _, column in reference.read_by(name, rule.id)
+        if not row[column] and column not in cells
+    }
+    if belonging:
+        return _exemplified(reference, name, index, cells | belonging)
+    return Mutant(Declared("example", name, next(iter(cells)), "example"), change, found)
 
 
 def mutants(reference: Reference, declared: Declared, random: Random, wanted: int = 1) -> list[Mutant]:
@@ -224,9 +233,6 @@ def _texts(field: Field, kind: str, cell: str, random: Random) -> Iterator[str]:
             yield cell[: limits.minLength - 1]
         case "max-length":
             yield (cell * (limits.maxLength // len(cell) + 1))[: limits.maxLength + 1]
-        case _ if kind in FAULTS:
-            yield cell + FAULTS[kind]
-            return
     if field.bad_example is not None:
         yield field.bad_example
     if kind == "type":
@@ -247,7 +253,9 @@ def _neighbours(cell: str, random: Random) -> Iterator[str]:
     places = [at for at, character in enumerate(cell) if character.isascii() and character.isalnum()]
     while places:
         at = random.choice(places)
-        alike = next(each for each in (string.digits, string.ascii_lowercase, string.ascii_uppercase) if cell[at] in each)
+        alike = next(
+            each for each in (string.digits, string.ascii_lowercase, string.ascii_uppercase) if cell[at] in each
+        )
         yield f"{cell[:at]}{random.choice(alike)}{cell[at + 1 :]}"
 
 
@@ -281,12 +289,27 @@ def _apart(waiting: list[Mutant]) -> list[Mutant]:
     return taken
 
 
+def groups(changes: list[Change]) -> Iterator[list[Change]]:
+    """The changes in groups that change each cell once."""
+    while changes:
+        cells: set[tuple[str, int, str]] = set()
+        taken, left = [], []
+        for change in changes:
+            own = {(change.table, change.index, column) for column, _ in change.cells}
+            (taken if own.isdisjoint(cells) else left).append(change)
+            cells |= own
+        yield taken
+        changes = left
+
+
 def write(reference: Reference, changes: Iterable[Change], folder: Path) -> None:
     """Write the tables of the package copied in `folder` with these changes, all others as they were."""
     rows = {name: list(each) for name, each in reference.rows.items()}
     for change in changes:
         table, new = rows[change.table], reference.rows[change.table][change.index] | dict(change.cells)
-        table.append(new) if change.copied else table.__setitem__(change.index, table[change.index] | dict(change.cells))
+        table.append(new) if change.copied else table.__setitem__(
+            change.index, table[change.index] | dict(change.cells)
+        )
     for name, table in rows.items():
         path = folder / reference.package.resources[name].path
         with open(path, "w", newline="", encoding="utf-8") as file:

@@ -25,7 +25,6 @@ from scripts.records import SOURCE
 from scripts.tables import Table
 from scripts.text import han_script
 
-
 # The view of all records as a table, which is quicker to ask and is kept up with every change.
 _RECORDS = f"""
 CREATE TABLE kept AS SELECT * FROM {RECORDS}; DROP VIEW {RECORDS}; ALTER TABLE kept RENAME TO {RECORDS};
@@ -162,6 +161,10 @@ class Reference:
         """The line of the changed row; a table gets one copied row at most."""
         return (self._heights[change.table] if change.copied else change.index) + 2
 
+    def read_by(self, name: str, rule: str) -> set[tuple[str, str]]:
+        """Each table and column that the rule of the table reads."""
+        return self._rules[name, rule][1]
+
     def found(self, changes: Iterable[Change]) -> set[Told]:
         """All that is wrong once these changes are made, followers too."""
         changes = list(changes)
@@ -245,11 +248,7 @@ class Reference:
             if key == self.package.schemas[target].primaryKey[0]
             for name, column in self._referring[target]
         }
-        keys |= {
-            (name, column)
-            for name, column in touched
-            if column in self.package.schemas[name].targets
-        }
+        keys |= {(name, column) for name, column in touched if column in self.package.schemas[name].targets}
         return {
             Told(name, index + 2, column, "foreign-key")
             for name, column in keys

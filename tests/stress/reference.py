@@ -2,7 +2,7 @@
 
 It shares no code with the engines that `prc-reach check` asks. Constraints are judged in plain Python,
 rules by SQLite, row rules too, which the program gives to polars. Only the tables themselves are read
-and loaded into SQLite by the program. A change is tried in a few milliseconds and taken back, so that
+and loaded into SQLite by the program, and what letters look like is asked of `scripts.suspect`. A change is tried in a few milliseconds and taken back, so that
 thousands can be tried; the tests then hold the command's own answer against what is told here.
 """
 
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scripts import database
+from scripts import database, suspect
 from scripts.codes import codes
 from scripts.descriptor import Field, Rule
 from scripts.package import RECORDS, Package
@@ -53,7 +53,7 @@ class Change:
 
 # In a cell the first of these that is broken is told, and nothing that may only follow from it.
 _FIRST = (
-    {"stray-space", "invisible-character", "not-nfc"},
+    {"stray-space", "invisible-character", "not-nfc", "formula", "look-alike", "mojibake"},
     {"type", "required"},
     {"enum", "pattern", "minimum", "maximum", "min-length", "max-length", "unique", "primary-key"},
     {"foreign-key", "codelist"},
@@ -94,7 +94,7 @@ def broken(field: Field, cell: str) -> set[str]:
     """The constraints of the field, and of every text, that the cell breaks by itself, whatever stands in other cells."""
     limits, of_cell = field.constraints, value(field, cell)
     if of_cell is None:
-        return {"type", *faults(cell)} if cell else {"required"} if limits.required else set()
+        return {"type", *faults(field, cell)} if cell else {"required"} if limits.required else set()
     length = len(cell)
     tried = {
         "enum": limits.enum is not None and of_cell not in limits.enum,
@@ -105,15 +105,18 @@ def broken(field: Field, cell: str) -> set[str]:
         "max-length": limits.maxLength is not None and length > limits.maxLength,
         "codelist": field.codelist is not None and cell not in codes(field.codelist),
     }
-    return {rule for rule, breaks in tried.items() if breaks} | faults(cell)
+    return {rule for rule, breaks in tried.items() if breaks} | faults(field, cell)
 
 
-def faults(cell: str) -> set[str]:
-    """What is wrong with a text as such, of the faults that the tests plant."""
+def faults(field: Field, cell: str) -> set[str]:
+    """What is wrong with a text as such, of the faults that the tests make."""
     tried = {
         "stray-space": cell != cell.strip(" ") or "\u00a0" in cell,
         "invisible-character": "\u200b" in cell,
         "not-nfc": cell != unicodedata.normalize("NFC", cell),
+        "formula": field.type == "string" and cell.startswith(("=", "+", "-")),
+        "look-alike": suspect.disguised(cell) is not None,
+        "mojibake": not cell.isascii() and suspect.undamaged(cell) is not None,
     }
     return {rule for rule, breaks in tried.items() if breaks}
 

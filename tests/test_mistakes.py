@@ -398,3 +398,12 @@ def test_a_row_of_commas_is_told_by_its_empty_key(package):
     path.write_text(text + "," * text.split("\n")[0].count(",") + "\n", "utf-8")
     last = text.count("\n") + 1
     assert {(line, rule) for _, line, _, rule in told(package, "countries")} == {(last, "required")}
+
+
+def test_a_file_that_is_another_is_told_as_one_mistake(package):
+    """A million lines that are no rows are not told one by one."""
+    path = package / "tables/places.csv"
+    path.write_text(path.read_text("utf-8") + "x\n" * 20_000, "utf-8")
+    found = problems(package, "places")
+    assert len(found) == 10_002 and {each["rule"] for each in found} == {"row-length"}
+    assert "so it was read no further" in found[0]["message"]

@@ -13,15 +13,18 @@ import io
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .atomic import replacing
-from .decoding import BYTE_ORDER_MARK, text_of
+from .decoding import BYTE_ORDER_MARK, decoded
 from .descriptor import Schema
 from .package import Package
 from .problem import Broken, Problem
 from .text import mended
+
+_CONTEXT = 3  # lines of a diff before and behind what differs
+_COMPARED = 10**9  # lines times lines, up to which it is looked for those that stayed; the time grows with it
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,9 @@ class Form:
     def difference(self) -> str:
         """The unified diff that makes the file canonical, as `git apply` takes it."""
         names = f"a/{self.path}", f"b/{self.path}"
-        lines = difflib.unified_diff(*(_lines(text) for text in (self.before, self.after)), *names)
+        before, after = _lines(self.before), _lines(self.after)
+        compare = difflib.unified_diff if len(before) * len(after) < _COMPARED else _replaced
+        lines = compare(before, after, *names)
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
     @property
@@ -49,13 +54,7 @@ class Form:
 def form(package: Package, name: str) -> Form:
     """The table called `name` in canonical form. Raises `Broken` where its file cannot be read safely."""
     path = package.resources[name].path
-    try:
-        data = (package.folder / path).read_bytes()
-    except FileNotFoundError:
-        raise Broken([Problem(path, "missing-file", "there is no such file", table=name)]) from None
-    except OSError as error:
-        raise Broken([Problem(path, "unreadable-file", f"cannot be read: {error.strerror}", table=name)]) from None
-    before = text_of(data, path)
+    before = decoded(package.folder / path, path)
     try:
         after, done = formatted(before, package.schemas[name])
     except ValueError as error:
@@ -182,6 +181,24 @@ def _moved(keys: list[tuple]) -> int:
         at = bisect_right(ends, key)
         ends[at : at + 1] = [key]
     return len(keys) - len(ends)
+
+
+def _replaced(before: list[str], after: list[str], old: str, new: str) -> Iterator[str]:
+    """The unified diff that replaces all between the first and the last line that differ."""
+    first = next((n for n, pair in enumerate(zip(before, after)) if pair[0] != pair[1]), min(len(before), len(after)))
+    rest = zip(reversed(before[first:]), reversed(after[first:]))
+    same = next((n for n, pair in enumerate(rest) if pair[0] != pair[1]), min(len(before), len(after)) - first)
+    start = max(0, first - _CONTEXT)
+    ends = [len(lines) - max(0, same - _CONTEXT) for lines in (before, after)]
+    yield from (
+        f"--- {old}\n",
+        f"+++ {new}\n",
+        f"@@ -{start + 1},{ends[0] - start} +{start + 1},{ends[1] - start} @@\n",
+    )
+    yield from (f" {line}" for line in before[start:first])
+    for mark, lines in (("-", before), ("+", after)):
+        yield from (f"{mark}{line}" for line in lines[first : len(lines) - same])
+    yield from (f" {line}" for line in before[len(before) - same : ends[0]])
 
 
 def _lines(text: str) -> list[str]:

@@ -37,7 +37,7 @@ def build(
     it was.
     """
     try:
-        if output.exists() and not _is_database(output):
+        if (output.exists() or output.is_symlink()) and not _is_database(output):
             raise Broken(
                 [Problem(str(output), "output", "is not a database; it was not overwritten", hint="give another file")]
             )
@@ -55,7 +55,9 @@ def build(
 
 
 def _is_database(path: Path) -> bool:
-    """Whether the file begins as SQLite's do, or is empty, which SQLite takes for a database too."""
+    """Whether it is a file that begins as SQLite's do, or is empty, which SQLite takes for a database too."""
+    if not path.is_file():
+        return False
     with open(path, "rb") as file:
         return file.read(16) in (b"", b"SQLite format 3\0")
 
@@ -87,17 +89,20 @@ def load(
 
 def in_order(package: Package) -> list[str]:
     """The tables' names, each after the tables that it refers to; within a circle as declared."""
-    placed: dict[str, None] = {}
+    placed: list[str] = []
+    seen: set[str] = set()  # those that are placed, and those that wait for what they refer to
 
-    def place(name: str, waiting: tuple[str, ...]) -> None:
+    def place(name: str) -> None:
+        seen.add(name)
         for key in package.schemas[name].foreignKeys:
-            if key.reference.resource not in (*placed, *waiting, name):
-                place(key.reference.resource, (*waiting, name))
-        placed.setdefault(name)
+            if key.reference.resource not in seen:
+                place(key.reference.resource)
+        placed.append(name)
 
     for name in package.schemas:
-        place(name, ())
-    return list(placed)
+        if name not in seen:
+            place(name)
+    return placed
 
 
 def searchable(schema: Schema) -> list[Field]:

@@ -15,20 +15,31 @@ _SAVE = "save it as “CSV UTF-8”, or in an editor with the encoding UTF-8"
 _CONFLICT = re.compile(r"^(<{7} |>{7} )", re.MULTILINE)
 
 
-def decoded(path: Path, name: str) -> str:
+def decoded(path: Path, name: str, largest: int | None = None) -> str:
     """The text of the file at `path`, called `name` in messages, with its byte-order mark if it has one.
 
-    Raises `Broken` where there is no such file, or it is not UTF-8, holds a NUL or an unmerged conflict.
+    Raises `Broken` as `contents` does, or where it is not UTF-8, holds a NUL or an unmerged conflict.
     """
-    if path.exists() and not path.is_file():
-        raise Broken([Problem(name, "unreadable-file", "is not an ordinary file")])
+    return text_of(contents(path, name, largest), name)
+
+
+def contents(path: Path, name: str, largest: int | None = None) -> bytes:
+    """The bytes of the file at `path`, called `name` in messages.
+
+    Raises `Broken` where there is none, it cannot be read, has more than `largest` bytes, or is no ordinary
+    file: a pipe or a device may never end.
+    """
     try:
-        data = path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise Broken([Problem(name, "unreadable-file", "is not an ordinary file")])
+        if largest and path.stat().st_size > largest:
+            message = f"is too large to be read, with {path.stat().st_size:,} bytes"
+            raise Broken([Problem(name, "unreadable-file", message, hint=f"the most is {largest:,}")])
+        return path.read_bytes()
     except FileNotFoundError:
         raise Broken([Problem(name, "missing-file", "there is no such file")]) from None
     except OSError as error:
         raise Broken([Problem(name, "unreadable-file", f"cannot be read: {error.strerror}")]) from None
-    return text_of(data, name)
 
 
 def text_of(data: bytes, name: str) -> str:

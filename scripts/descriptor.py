@@ -23,7 +23,7 @@ from pydantic import Field as Key
 
 from .dates import EDTF, PATTERN
 from .problem import BUILT_IN
-from .text import INVISIBLE
+from .text import INVISIBLE, visible
 
 POLARS_TYPES = {
     "string": pl.String,
@@ -33,6 +33,7 @@ POLARS_TYPES = {
     "date": pl.Date,
     "year": pl.Int64,
 }
+_LONGEST_PATH, _LONGEST_NAME = 1_000, 200  # so that there is room for the folder, and for what is added to a name
 _ORDERED = ("minimum", "maximum")
 _TEXTUAL = ("pattern", "minLength", "maxLength")
 
@@ -86,10 +87,10 @@ def _read_differently(pattern: str) -> str | None:
 def _check_pattern(pattern: str) -> str:
     """Refuse what the engines would read differently: both must take the whole value or none."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what is told below
+        with warnings.catch_warnings(action="error"):  # Python warns of what it may come to read otherwise
             re.compile(pattern)
         pl.Series([""]).str.contains(pattern)
-    except (re.error, pl.exceptions.PolarsError) as error:
+    except (re.error, RecursionError, OverflowError, Warning, pl.exceptions.PolarsError) as error:
         raise ValueError(
             f"the pattern {pattern!r} is not a regular expression that both engines know: {str(error).splitlines()[0]}; mend it, as Python's re and Rust's regex have it"
         ) from None
@@ -108,6 +109,22 @@ def _check_pattern(pattern: str) -> str:
     return pattern
 
 
+def matches(pattern: str, text: str) -> bool:
+    """Whether the text has the pattern; in a time that grows with its length alone, as Rust's regex does and Python's does not."""
+    return pl.Series([text]).str.contains(pattern)[0]
+
+
+def _check_path(path: str) -> str:
+    """The path in the one way to write it. ValueError where no file can be called so, or none that a list can name."""
+    plain = str(PurePosixPath(path))
+    if visible(plain) != plain:
+        raise ValueError(f"the path {plain!r} holds characters that cannot be seen; take them out")
+    if len(plain) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in plain.split("/")):
+        most = f"at most {_LONGEST_PATH} characters, and {_LONGEST_NAME} bytes between two slashes"
+        raise ValueError(f"the path {plain!r} is longer than a file's can be; {most}")
+    return plain
+
+
 def _check_moment(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
@@ -119,9 +136,7 @@ def _check_moment(text: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
-FilePath = Annotated[
-    str, Key(min_length=1), AfterValidator(lambda path: str(PurePosixPath(path)))
-]  # one way to write it
+FilePath = Annotated[str, Key(min_length=1), AfterValidator(_check_path)]
 Moment = Annotated[str, AfterValidator(_check_moment)]
 
 

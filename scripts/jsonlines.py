@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from .decoding import BYTE_ORDER_MARK, decoded
@@ -13,6 +14,7 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _scalar = json.JSONDecoder().raw_decode
 
 Path_ = tuple[str | int, ...]
+_DEEPEST = 50  # levels: what is nested deeper could not be compared, walked or written without harm
 
 
 def read(path: Path, name: str) -> tuple[object, str]:
@@ -26,8 +28,10 @@ def read(path: Path, name: str) -> tuple[object, str]:
         raise Broken([Problem(name, "byte-order-mark", "starts with a byte-order mark", line=1, hint=hint)])
     try:
         value = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants)
-        json.dumps(value, ensure_ascii=False).encode()
-        return value, text
+        if shallow(value):
+            json.dumps(value, ensure_ascii=False).encode()
+            return value, text
+        problem = Problem(name, "json", "is nested too deeply")
     except json.JSONDecodeError as error:
         problem = Problem(
             name,
@@ -51,9 +55,15 @@ def read(path: Path, name: str) -> tuple[object, str]:
     raise Broken([problem])
 
 
+def shallow(value: object, levels: int = _DEEPEST) -> bool:
+    """Whether the JSON value is nested no deeper than so many levels."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(shallow(each, levels - 1) for each in inner)
+
+
 def line_of(text: str, path: Path_) -> int:
     """Line (from 1) of the value at `path` in JSON `text`, or of its nearest parent that is there."""
-    found = dict(_walk(text, _BLANK.match(text).end(), ()))
+    found = _offsets(text)
     while path not in found:
         path = path[:-1]
     return text.count("\n", 0, found[path]) + 1
@@ -61,8 +71,14 @@ def line_of(text: str, path: Path_) -> int:
 
 def span_of(text: str, path: Path_) -> tuple[int, int]:
     """Offsets of the beginning and the end of the value at `path` in JSON `text`. KeyError where it is not there."""
-    start = dict(_walk(text, _BLANK.match(text).end(), ()))[path]
+    start = _offsets(text)[path]
     return start, _scalar(text, start)[1]
+
+
+@lru_cache(maxsize=4)  # whoever asks for one place of a file that is wrong mostly asks for more
+def _offsets(text: str) -> dict[Path_, int]:
+    """The offset of the value at each path in JSON `text`."""
+    return dict(_walk(text, _BLANK.match(text).end(), ()))
 
 
 class _Repeated(ValueError):
@@ -72,8 +88,8 @@ class _Repeated(ValueError):
 def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _Repeated(next(key for key in keys if keys.count(key) > 1))
+        seen: set[str] = set()
+        raise _Repeated(next(key for key, _ in pairs if key in seen or seen.add(key)))
     return result
 
 

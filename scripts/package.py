@@ -16,6 +16,9 @@ from .problem import Broken, Problem, did_you_mean
 DESCRIPTOR = "datapackage.json"
 RECORDS = "records"  # all rows that have an id, see `database`
 LINKS = "links"  # what refers to what, see `database`
+# What SQLite takes: so many SELECTs in a UNION of all tables, so long an expression of all columns, and so deep
+# and large a SELECT as that of a row's label.
+_MOST_TABLES, _MOST_COLUMNS, _DEEPEST_LABEL, _LARGEST_LABEL = 400, 900, 8, 50
 
 
 class Package:
@@ -101,6 +104,10 @@ def _usual(schemas: dict[str, Schema]) -> dict[str, str]:
 def _path_problems(folder: Path, descriptor: Descriptor, text: str):
     """Resources that name a file outside the package, or a name or file twice."""
     seen: dict[str, int] = {}
+    if len(descriptor.resources) > _MOST_TABLES:
+        message = f"the package has {len(descriptor.resources):,} tables"
+        hint = f"the most is {_MOST_TABLES}: make several packages"
+        yield Problem(DESCRIPTOR, "declaration", message, line=jsonlines.line_of(text, ("resources",)), hint=hint)
     for index, resource in enumerate(descriptor.resources):
         for key, path in (("path", resource.path), ("schema", resource.schema_path)):
             if not inside(folder, path):
@@ -137,9 +144,10 @@ def _stray_files(folder: Path, descriptor: Descriptor):
     }
     beside = {(str(PurePosixPath(path).parent), PurePosixPath(path).suffix) for path in listed}
     for parent, suffix in sorted(beside):
-        for file in sorted((folder / parent).glob(f"*{suffix}")):
+        there = (folder / parent).iterdir() if parent != "." and (folder / parent).is_dir() else ()
+        for file in sorted(there):
             name = str(PurePosixPath(parent) / file.name)
-            if parent != "." and name not in listed:
+            if file.suffix == suffix and name not in listed:
                 line = f'{{"name": "{file.stem}", "type": "table", "path": "tables/{file.stem}.csv", "schema": "schemas/{file.stem}.json", "dialect": {{"delimiter": ","}}}}'
                 yield Problem(
                     name, "unlisted-file", f"is not listed in {DESCRIPTOR}", hint=f"add to its resources: {line}"
@@ -158,6 +166,12 @@ def _schema_problems(table: str, schemas: dict[str, Schema], usual: dict[str, st
     """
     schema = schemas[table]
     names, generated = schema.names, _generated_names(schema)
+    if len(names) + len(generated) > _MOST_COLUMNS:
+        told = f"{len(names):,} columns" + (
+            f", and {len(generated):,} that the build makes of them" if generated else ""
+        )
+        yield ("fields",), f"the table has {told}", f"the most is {_MOST_COLUMNS}: split the table"
+        return
     for index, name in enumerate(names):
         if name in names[:index]:
             yield ("fields", index), f"the field {name!r} is declared twice", None
@@ -219,18 +233,40 @@ def _role_problems(table: str, schemas: dict[str, Schema], domains: list[str]):
             other = first.targets[getattr(first, key)].resource
             if schema.targets[name].resource != other:
                 yield (key,), f"{key} refers to {schema.targets[name].resource}, in other tables to {other}", None
-    if circle := _label_circle(table, schemas, ()):
+    if circle := _label_circle(table, schemas):
         yield ("label",), f"the labels go in a circle: {' → '.join(circle)}", "leave one of these keys out of its label"
+    elif (too_large := _label_too_large(table, schemas)) and not any(_label_circle(each, schemas) for each in schemas):
+        yield ("label",), f"the label {too_large}", "leave a key out of it, or out of the label that it leads to"
 
 
-def _label_circle(table: str, schemas: dict[str, Schema], way: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The tables through which the label of `table` comes back to itself, if it does."""
-    if table in way:
-        return (*way, table) if way[0] == table else None
+def _label_targets(table: str, schemas: dict[str, Schema]) -> list[str]:
+    """The tables whose labels are parts of the label of `table`."""
     schema = schemas.get(table)
-    keys = [column for column in schema.label if column in schema.targets] if schema else []
-    circles = (_label_circle(schema.targets[column].resource, schemas, (*way, table)) for column in keys)
-    return next(filter(None, circles), None)
+    return [schema.targets[each].resource for each in schema.label if each in schema.targets] if schema else []
+
+
+def _label_circle(table: str, schemas: dict[str, Schema]) -> tuple[str, ...] | None:
+    """The tables through which the label of `table` comes back to itself, by the shortest way, if it does."""
+    ways, seen = [(table,)], set()
+    for way in ways:
+        for target in _label_targets(way[-1], schemas):
+            if target == table:
+                return (*way, table)
+            if target not in seen:
+                seen.add(target)
+                ways.append((*way, target))
+    return None
+
+
+def _label_too_large(table: str, schemas: dict[str, Schema]) -> str | None:
+    """What is too large of a label that goes in no circle: the tables that it leads through, or its parts."""
+    parts, level = 0, [table]
+    for _ in range(_DEEPEST_LABEL):
+        parts += sum(len(schemas[each].label) for each in level if each in schemas)
+        if parts > _LARGEST_LABEL:
+            return f"has more than {_LARGEST_LABEL} parts, with those of the rows that it names"
+        level = [target for each in level for target in _label_targets(each, schemas)]
+    return f"leads through more than {_DEEPEST_LABEL} tables, one after another" if level else None
 
 
 def _foreign_key_problems(schema: Schema, key: ForeignKey, schemas: dict[str, Schema]):

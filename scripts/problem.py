@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 # What makes what follow in a cell: a damaged text is told once, and not again for the type, the
@@ -16,6 +16,8 @@ _STAGES = (
 )
 _STAGE = {rule: stage for stage, rules in enumerate(_STAGES) for rule in rules}
 BUILT_IN = frozenset(_STAGE)  # a declared rule may not take the name of one of these
+_LONGEST = 2_000  # characters of a message or a hint: a giant cell or header is not repeated whole
+_NAME = 200  # characters: what is longer was not meant as a name, and comparing takes time with their square
 _APART = 5  # so many different values of a column that break one rule are told one by one
 
 
@@ -40,6 +42,13 @@ class Problem:
     hint: str | None = None
     found_by: tuple[str, ...] = ()
     cause: Problem | None = None
+
+    def __post_init__(self):
+        for name in ("message", "hint"):
+            text = getattr(self, name)
+            if text and len(text) > _LONGEST:  # its middle is the value, what is said of it stands at its ends
+                half = _LONGEST // 2
+                object.__setattr__(self, name, f"{text[:half]}… ({len(text):,} characters) …{text[-half:]}")
 
     @property
     def place(self) -> tuple[str, int, str]:
@@ -128,8 +137,27 @@ def _by(problems: Iterable[Problem], key: Callable) -> dict:
 def nearest(value: str, candidates: Iterable[str], likeness: float = 0.6) -> str | None:
     """Of the candidates the one that `value` was probably meant to be, in whatever case, if any is so near, from 0 to 1."""
     lower = {each.lower(): each for each in candidates}
-    close = difflib.get_close_matches(value.lower(), lower, n=1, cutoff=likeness)
+    close = alike(value.lower(), lower, 1, likeness)
     return lower[close[0]] if close else None
+
+
+def alike(value: str, candidates: Iterable[str], number: int, likeness: float = 0.6) -> list[str]:
+    """So many of the candidates that are like `value`, the likest first; none for what is too long for a name."""
+    if len(value) > _NAME:
+        return []
+    short = [each for each in candidates if len(each) <= _NAME]
+    return difflib.get_close_matches(value, short, n=number, cutoff=likeness)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, cut where it is longer, with its length told then."""
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
+
+
+def named(names: Sequence[str], most: int = 8) -> str:
+    """The names in quotes, the first of them where they are many."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
 
 
 def did_you_mean(value: str, candidates: Iterable[str]) -> str | None:

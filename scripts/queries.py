@@ -20,7 +20,9 @@ from .text import han_script
 from .wording import missing_key
 
 ENGINE = "sqlite"
-_MILLIONS_OF_STEPS = 2_000  # of SQLite's machine, after which a rule goes on for ever; steps, not the clock
+_MILLIONS_OF_STEPS = 300  # of SQLite's machine, after which a rule goes on for ever; steps, not the clock
+_MOST = 100_000  # rows that a rule may return: one that returns more does not mean the rows of a table
+_LARGEST = 50_000_000  # bytes of a value that a rule makes, and characters of all that it returns
 
 
 def problems(
@@ -38,6 +40,7 @@ def problems(
     connection.create_function("han_script", 1, han_script, deterministic=True)
     try:
         database.load(connection, package, tables)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
         wrong = list(_declaration_problems(connection, package))
         if wrong:
             raise Broken(wrong)
@@ -57,13 +60,20 @@ def problems(
 
 
 def _rows(connection: sqlite3.Connection, package: Package, name: str, rule: Rule) -> list[sqlite3.Row]:
+    rows, size, told = [], 0, None
     try:
-        return connection.execute(rule.select).fetchall()
+        for row in connection.execute(rule.select):
+            rows.append(row)
+            size += sum(len(value) for value in row if isinstance(value, str | bytes))
+            if len(rows) > _MOST or size > _LARGEST:
+                told = f"returns more than {_MOST:,} rows or {_LARGEST:,} characters"
+                break
     except sqlite3.Error as error:
+        told = f"fails on the data: {error}"
+    if told:
         file, line = package.rule_place(name, rule)
-        raise Broken(
-            [Problem(file, "declaration", f"the rule {rule.id!r} fails on the data: {error}", line=line, table=name)]
-        ) from None
+        raise Broken([Problem(file, "declaration", f"the rule {rule.id!r} {told}", line=line, table=name)])
+    return rows
 
 
 def _declaration_problems(connection: sqlite3.Connection, package: Package) -> Iterable[Problem]:

@@ -28,6 +28,7 @@ _BOUND = re.compile(
     r"\b(over|more|least|most|up to|under|below|above|fewer|less|between)\b|[<>≤≥]|[0-9]\s*[-–—]\s*[0-9]", re.IGNORECASE
 )
 _MONTHS = {name.lower(): number for names in (calendar.month_name, calendar.month_abbr) for number, name in enumerate(names) if name}  # fmt: skip
+_LONGEST = 200  # characters: nobody writes a number, a date or a code that long
 _EXCEL_DAYS = range(10_000, 80_000)  # Excel's numbers of the days from 1927 to 2119
 _EXCEL_BEGIN = date(1899, 12, 30)
 
@@ -38,6 +39,8 @@ def readings(field: Field, text: str) -> list[str]:
     They are not held against the field's constraints: whoever proposes one does that.
     """
     plain = unicodedata.normalize("NFKC", text).strip()
+    if len(plain) > _LONGEST:
+        return []
     if field.type == "boolean":
         found = _truth(field, plain)
     elif field.partial_date or field.type == "date":
@@ -84,7 +87,7 @@ def _dates(text: str, partial: bool) -> Iterator[str]:
     words = re.split(r"[\s,./年月日T-]+", re.sub("(?<=[0-9])(st|nd|rd|th)\\b", "", bare.rstrip("~").strip("年月日")))
     words = words[:3] if re.search(r"[0-9]{1,2}:[0-9]{2}", bare) else words  # a time of day
     forms: list[str] = []
-    if len(words) == 1 and words[0].isdigit():
+    if len(words) == 1 and words[0].isdecimal():
         number = int(words[0])
         if len(words[0]) == 8:
             forms = _day(words[0][:4], words[0][4:6], words[0][6:])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .problem import Group, Problem, grouped
+from .problem import Group, Problem, grouped, shortened
+from .text import as_json as written
+from .text import visible
 
 if TYPE_CHECKING:
     from .check import Report
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "github")
 _PLACES = 8  # so many places of a mistake that is made more often are named
 _ANNOTATIONS = 10  # so many errors of one step GitHub shows
+_NAME = 300  # characters of a long name that are shown
 _VALUE = 60  # characters of a long value that are shown
 
 
@@ -46,7 +48,7 @@ def as_json(problems: Iterable[Problem], report: Report | None = None) -> str:
             "rows": report.rows,
             "seconds": round(report.seconds, 2),
         }
-    return json.dumps(content, ensure_ascii=False, indent=2)
+    return written(content)
 
 
 def github(problems: Iterable[Problem], report: Report | None = None) -> str:
@@ -57,7 +59,7 @@ def github(problems: Iterable[Problem], report: Report | None = None) -> str:
     groups = grouped(problems)
     shown = groups if len(groups) <= _ANNOTATIONS else groups[: _ANNOTATIONS - 1]
     lines = [
-        f"::error file={_property(group.problem.file)},line={group.problem.line or 1},"
+        f"::error file={_property(_name(group.problem.file))},line={group.problem.line or 1},"
         f"title={_property(group.problem.rule)}::{_data(_sentence(group))}"
         for group in shown
     ]
@@ -95,21 +97,20 @@ def _megabytes(size: int) -> str:
 
 
 def _line(group: Group) -> str:
-    """File and line, and then all in one sentence; only what has lines of its own, such as a difference, goes on below."""
+    """File and line, and then all in one sentence."""
     problem = group.problem
-    return f"{problem.file}{f':{problem.line}' if problem.line else ''}: {_sentence(group)}"
+    return f"{_name(problem.file)}{f':{problem.line}' if problem.line else ''}: {_sentence(group)}"
 
 
 def _sentence(group: Group) -> str:
     """Table and row, column, value, what is wrong, what would be right; the rule, and how often."""
     problem = group.problem
     row = f"{problem.table}/{problem.row_id}" if problem.row_id else problem.column and problem.table
-    about = ", ".join(filter(None, [row, problem.column]))
+    about = ", ".join(_name(each) for each in (row, problem.column) if each)
     if problem.column and problem.value and _shortened(problem.value) not in problem.message:
         about += f" {_shortened(problem.value)!r}"
-    hint, below, more = (problem.hint or "").partition("\n")
-    told = "; ".join(filter(None, [problem.message, hint]))
-    return f"{f'{about}: ' if about else ''}{told} ({problem.rule}{_often(group)}){below}{more}"
+    told = visible("; ".join(filter(None, [problem.message, problem.hint])))
+    return f"{f'{about}: ' if about else ''}{told} ({problem.rule}{_often(group)})"
 
 
 def _often(group: Group) -> str:
@@ -117,13 +118,19 @@ def _often(group: Group) -> str:
     if len(group.members) == 1 and not group.followed:
         return ""
     places = [
-        str(each.line) if each.file == group.problem.file else f"{each.file}:{each.line}" for each in group.members
+        str(each.line) if each.file == group.problem.file else f"{_name(each.file)}:{each.line}"
+        for each in group.members
     ]
     first = ", ".join(places[:_PLACES])
     rest = f" and {len(places) - _PLACES:,} more" if len(places) > _PLACES else ""
     what = "follow from it" if group.followed else "lines" if group.members[0].line else "times"
     count = f"{len(places):,} {what}"
     return f"; {count}: {first}{rest}" if group.members[0].line else f"; {count}"
+
+
+def _name(text: str) -> str:
+    """A name of a file, a row or a column, as it can be shown."""
+    return visible(shortened(text, _NAME))
 
 
 def _shortened(value: str) -> str:

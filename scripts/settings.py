@@ -47,6 +47,8 @@ DATASETTE = {
     "trace_debug": bool,
     "base_url": str,
 }
+_LARGEST = 1_000_000  # bytes: what is larger was not written by hand, and takes minutes to read
+_MOST = 50_000  # values, each counted as often as aliases repeat it
 _UNKNOWN = re.compile(r"no such (column|table|function): (?:\w+\.)?(\w+)")
 
 
@@ -132,17 +134,24 @@ def _read(folder: Path) -> tuple[dict, Callable[[Path_], int]]:
     path = folder / SETTINGS
     if not path.exists():
         return {}, lambda place: 1
-    text = decoded(path, SETTINGS)
+    text = decoded(path, SETTINGS, _LARGEST)
     try:
-        lines = dict(_lines(yaml.compose(text, yaml.SafeLoader), ()))
-        value = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        lines = _lines_of(node)
+        value = loader.construct_document(node) if node else None
+    except Broken:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         hint = "look at the spaces before this line, and quote a text that holds a colon"
         line = mark.line + 1 if mark else None
         raise Broken([Problem(SETTINGS, "yaml", f"is not YAML: {error.problem}", line=line, hint=hint)]) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Broken([Problem(SETTINGS, "yaml", f"is not YAML: {str(error).splitlines()[0]}")]) from None
+    except RecursionError:
+        raise Broken([Problem(SETTINGS, "yaml", "is nested too deeply")]) from None
+    except Exception as error:  # where a value is not what its tag says, the library raises KeyErrors, TypeErrors …
+        reason = str(error).splitlines()[0] if isinstance(error, yaml.YAMLError) else "a value is not what its tag says"
+        raise Broken([Problem(SETTINGS, "yaml", f"is not YAML: {reason}")]) from None
 
     def line_of(place: Path_) -> int:
         while place not in lines:
@@ -153,6 +162,17 @@ def _read(folder: Path) -> tuple[dict, Callable[[Path_], int]]:
     return value or {}, line_of
 
 
+def _lines_of(node: yaml.Node | None) -> dict[Path_, int]:
+    """The line of every value. Raises `Broken` where a key stands twice, or aliases make it endless."""
+    lines: dict[Path_, int] = {}
+    for number, (place, line) in enumerate(_lines(node, ())):
+        if number == _MOST:
+            message = f"holds more than {_MOST:,} values, counting what aliases repeat"
+            raise Broken([Problem(SETTINGS, "yaml", message, hint="write fewer, or without aliases")])
+        lines[place] = line
+    return lines
+
+
 def _lines(node: yaml.Node | None, path: Path_) -> Iterator[tuple[Path_, int]]:
     """The line of every value, and of the key that it has. Raises `Broken` where a key stands twice."""
     yield path, node.start_mark.line + 1 if node else 1
@@ -160,6 +180,9 @@ def _lines(node: yaml.Node | None, path: Path_) -> Iterator[tuple[Path_, int]]:
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                message = "has a key that is a list or a mapping"
+                raise Broken([Problem(SETTINGS, "yaml", message, line=line, hint="quote it, if it is meant as a text")])
             if key.value in seen:
                 message = f"has the key {key.value!r} twice, here and on line {seen[key.value]}"
                 raise Broken([Problem(SETTINGS, "yaml", message, line=line, hint="take one out, or rename it")])

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import polars as pl
 
@@ -22,7 +22,7 @@ from . import suspect
 from .decoding import BYTE_ORDER_MARK, decoded
 from .descriptor import POLARS_TYPES, Field, Resource, Schema
 from .package import Package
-from .problem import Broken, Problem, nearest
+from .problem import Broken, Problem, named, nearest
 from .text import INVISIBLE, ODD_SPACES, cleaned
 
 # One well-formed CSV record: cells that are quoted whole or hold no quote at all.
@@ -184,8 +184,11 @@ def _read_text(table: Table, text: str, thorough: bool) -> Table:
     if not _read_at_once(table, text):
         lines = pl.Series(text[:-1].split("\n"), dtype=pl.String)
         table.lines = pl.int_range(2, len(lines) + 1, dtype=pl.Int64, eager=True)
-        if bad := dict(_bad_lines(table, lines)):
+        if bad := dict(islice(_bad_lines(table, lines), _MOST_BAD + 1)):
             table.problems += filter(None, bad.values())
+            if len(bad) > _MOST_BAD:
+                message = f"more than {_MOST_BAD:,} lines are no rows of this table, so it was read no further"
+                return _unsound(table, "row-length", message, hint="look whether it is the right file")
             table.lines = table.lines.filter(~table.lines.is_in(list(bad)))
             text = "\n".join([lines[0], *lines.gather(table.lines - 1)]) + "\n"
         if len(table.lines):
@@ -228,6 +231,8 @@ def _frame(schema: Schema, text: str) -> pl.DataFrame:
     return frame.with_columns(pl.col(name).replace("", None) for name in schema.names) if '""' in text else frame
 
 
+_MOST_BAD = 10_000  # lines: a file with more that are no rows is another file
+_FEW = 8  # so many wrong columns of a header are told one by one
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -254,23 +259,26 @@ def _separator_told(line: str, expected: list[str]) -> tuple[None, str, str] | N
 
 def _header_told(names: list[str], expected: list[str], schema_path: str) -> tuple[str | None, str, str]:
     """The column, what is wrong and what would be right of a header that does not have the `expected` names."""
-    missing = [name for name in expected if name not in names]
-    extra = [name for name in names if name not in expected]
+    there, wanted = set(names), set(expected)
+    missing = [name for name in expected if name not in there]
+    extra = [name for name in names if name not in wanted]
     whole = f"the first line must be {','.join(expected)}"
     if not set(names) & set(expected):
         return None, f"the first line is no header: it begins with {names[0] if names else ''!r}", whole
     if missing and extra:
-        pairs = ", ".join(f"{each!r} where the schema has {nearest(each, missing) or missing[0]!r}" for each in extra)
-        return missing[0], f"the header has {pairs}", whole
+        first = extra[:_FEW]
+        pairs = [f"{each!r} where the schema has {nearest(each, missing) or missing[0]!r}" for each in first]
+        pairs += [f"{len(extra) - _FEW:,} more"] if len(extra) > _FEW else []
+        return missing[0], f"the header has {', '.join(pairs)}", whole
     if missing:
-        return missing[0], f"the header lacks the column {', '.join(map(repr, missing))}", whole
+        return missing[0], f"the header lacks the column {named(missing)}", whole
     if extra and not any(extra):
         return None, "the header ends with empty cells", "run `prc-reach fmt`, it takes them out of every row"
     if extra:
-        message = f"the header has the column {', '.join(map(repr, extra))}, which the schema does not have"
+        message = f"the header has the column {named(extra)}, which the schema does not have"
         return extra[0], message, f"take it out, or declare it in {schema_path}"
     if len(names) > len(expected):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name in expected if names.count(name) > 1)
         return twice, f"the header has the column {twice!r} twice", f"take one out; {whole}"
     wrong, right = next((name, there) for name, there in zip(names, expected) if name != there)
     message = f"the header's columns are in another order than the schema's: {wrong!r} stands where {right!r} belongs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import unicodedata
 from functools import cache
@@ -18,6 +19,8 @@ HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 csv.field_size_limit(2**31 - 1)  # a long cell is told by its column's constraints, not by an accident of the library
 
 _INVISIBLE = re.compile(INVISIBLE)
+# Of those what JSON does not escape by itself, and halves of a character, which have no form in UTF-8.
+_ESCAPED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 # A joiner or non-joiner is part of the spelling in some scripts, so it is told, never taken out.
 _NEEDLESS = re.compile(rf"(?![\u200c\u200d]){INVISIBLE}")
 _ORDINARY = dict.fromkeys(map(ord, ODD_SPACES), " ")
@@ -49,6 +52,17 @@ def mended(text: str) -> tuple[str, dict[tuple[str, str], int]]:
 def visible(text: str) -> str:
     """The text with what cannot be seen, turns the reading order or moves a terminal's cursor written out."""
     return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text).encode("utf-8", "replace").decode()
+
+
+def lines_visible(text: str) -> str:
+    """The text as `visible`, whose lines stay lines."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def as_json(content: object) -> str:
+    """The content as JSON that a terminal shows: what `visible` would write out is escaped, which no reader of JSON minds."""
+    text = json.dumps(content, ensure_ascii=False, indent=2)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def spaced(text: str) -> str:

@@ -222,3 +222,22 @@ def test_a_build_does_not_overwrite_what_is_no_database(package):
     result = run("build", "--no-check", "--output", "tables/places.csv", folder=package)
     assert result.returncode == 2 and "is not a database" in result.stdout
     assert (package / "tables/places.csv").read_bytes() == before
+
+
+def test_only_a_database_file_is_replaced(package, tmp_path):
+    """Neither a pipe nor a device: to open one waits for ever, to replace one takes it from the whole machine."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        result = run("build", "--no-check", "--output", tmp_path / name, folder=package)
+        assert result.returncode == 2 and "is not a database; it was not overwritten" in result.stdout
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+
+
+def test_a_link_in_the_package_does_not_lead_the_build_out_of_it(package, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (package / "build").symlink_to(tmp_path / "outside")
+    result = run("build", "--no-check", folder=package)
+    assert result.returncode == 2 and "leads out of the package" in result.stdout
+    assert not list((tmp_path / "outside").iterdir())
+    assert run("build", "--no-check", "--output", "build/named.db", folder=package).returncode == 0

@@ -197,3 +197,52 @@ def test_fmt_leaves_alone_what_it_cannot_read(package, spoil):
 def test_fmt_of_a_missing_table(package):
     (package / BODIES).unlink()
     assert run("fmt", "--check", folder=package).returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is full")
+@pytest.mark.parametrize(
+    "arguments", [["explain"], ["check", "places"], ["--help"], ["--version"], ["no-such-command"]]
+)
+def test_output_that_cannot_be_written_is_told(arguments):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "scripts", *arguments], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr and "Exception ignored" not in result.stderr
+    if arguments != ["no-such-command"]:
+        assert result.stderr == "the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["<&- >&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["explain", "check places", "--help", "fmt --diff places"])
+def test_closed_streams_are_no_matter(closed, arguments):
+    command = f"exec {sys.executable} -m scripts {arguments} {closed}"
+    result = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0 and "Traceback" not in result.stderr
+
+
+def test_a_patch_is_exact_but_moves_no_cursor(package):
+    """To a file or a pipe it goes byte for byte, as `git apply` needs it; to a terminal with controls written out."""
+    path = package / "tables/countries.csv"
+    path.write_bytes(path.read_bytes().replace(b"Kazakhstan", b"Kazakh\x1b[2Jstan"))
+    assert "Kazakh\x1b[2Jstan" in run("fmt", "--diff", "countries", folder=package).stdout
+    main, other = pty.openpty()
+    command = [sys.executable, "-m", "scripts", "fmt", "--diff", "countries"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=package, stdout=other, stderr=subprocess.DEVNULL, env=environment)
+    os.close(other)
+    shown = b""
+    try:
+        while piece := os.read(main, 65536):
+            shown += piece
+    except OSError:
+        pass  # the terminal's other end is closed
+    process.wait()
+    assert b"\x1b" not in shown and "⟨U+001B⟩".encode() in shown
+
+
+@pytest.mark.parametrize("host", ["a" * 100, "x" * 64 + ".example", "..", ""])
+def test_a_host_that_cannot_be_is_told(host):
+    result = run("serve", "--port", "0", f"--host={host}", "--exported", "--output", "/nowhere")
+    assert result.returncode == 2 and "Traceback" not in result.stderr

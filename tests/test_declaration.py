@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ from conftest import problems, run
 from pydantic import ValidationError
 
 from scripts.descriptor import Constraints, Field
+
+from scripts import settings
+from scripts.database import in_order
+from scripts.package import load
+from scripts.problem import Broken
 
 BODIES = "schemas/sco_bodies.json"
 
@@ -282,3 +288,150 @@ def test_a_rule_that_fails_on_the_data(package):
     )
     found = problems(package)
     assert "fails on the data: integer overflow" in found[0]["message"] and found[0]["line"]
+
+
+def refused(package: Path) -> list[str]:
+    """What is wrong in the declaration, as it is loaded."""
+    with pytest.raises(Broken) as told:
+        load(package)
+    return [each.message for each in told.value.problems]
+
+
+def test_json_that_is_whole_and_deep(package):
+    """json reads what is nested some hundred levels deep, and whoever walks it then does not."""
+    edit(package, BODIES, '"title"', f'"deep": {"[" * 400}{"]" * 400}, "title"')
+    assert refused(package) == ["is nested too deeply"]
+
+
+def test_many_mistakes_are_told_in_good_time(package):
+    """Each has its line, for which the file must not be walked anew."""
+    edit(package, BODIES, '"title"', "".join(f'"k{number}": 1,\n' for number in range(5_000)) + '"title"')
+    start = time.process_time()
+    assert len(refused(package)) == 5_000
+    assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize(
+    "path, words",
+    [
+        ("tables/" + "a" * 300 + ".csv", "is longer than a file's can be"),
+        ("a/" * 3000 + "b.csv", "is longer than a file's can be"),
+        ("tables/a\\nb.csv", "characters that cannot be seen"),
+        ("tables/sco_bodies.**", None),
+        ("tab[les/sco_bodies.[c", None),
+    ],
+)
+def test_a_path_that_no_file_has(package, path, words):
+    edit(package, "datapackage.json", "tables/sco_bodies.csv", path)
+    if words:
+        assert words in refused(package)[0]
+    else:
+        assert [each["rule"] for each in problems(package, "sco_bodies")] == ["unlisted-file"]
+
+
+@pytest.mark.parametrize("pattern", ["^[[a]$", "^" + "(" * 3000 + "a" + ")" * 3000 + "$", "^a{99999999999999999999}$"])
+def test_a_pattern_that_python_warns_of_or_cannot_take(package, recwarn, pattern):
+    edit(package, BODIES, "^[a-z0-9]+(-[a-z0-9]+)*$", pattern)
+    assert "is not a regular expression that both engines know" in refused(package)[0]
+    assert not recwarn.list
+
+
+def tables(package: Path, schemas: list[dict]) -> None:
+    """Add tables t0, t1 … without rows to the package."""
+    descriptor = json.loads((package / "datapackage.json").read_text("utf-8"))
+    for number, schema in enumerate(schemas):
+        names = [field["name"] for field in schema["fields"]]
+        (package / f"schemas/t{number}.json").write_text(
+            json.dumps({"title": "T", "description": "T.", "primaryKey": names[0]} | schema)
+        )
+        (package / f"tables/t{number}.csv").write_text(",".join(names) + "\n")
+        resource = {"name": f"t{number}", "path": f"tables/t{number}.csv", "schema": f"schemas/t{number}.json"}
+        descriptor["resources"].append(resource)
+    (package / "datapackage.json").write_text(json.dumps(descriptor))
+
+
+def columns(*names: str) -> list[dict]:
+    key, *others = [{"name": name, "type": "string", "description": "D."} for name in names]
+    return [key | {"constraints": {"required": True}}, *others]
+
+
+def to(column: str, table: str) -> dict:
+    return {"fields": column, "reference": {"resource": table, "fields": "id"}}
+
+
+@pytest.mark.parametrize(
+    "keys, last, words", [(2, 24, "has more than 50 parts"), (1, 12, "leads through more than 8 tables")]
+)
+def test_a_label_that_no_select_could_hold(package, keys, last, words):
+    """Of two labels each of which has two parts … it doubles with each table."""
+    schemas = []
+    for number in range(last):
+        names = [f"to_{key}_{number}" for key in range(keys)]
+        links = [to(name, f"t{number + 1}") for name in names]
+        schemas.append({"fields": columns("id", *names), "label": names, "foreignKeys": links})
+    tables(package, [*schemas, {"fields": columns("id")}])
+    assert any(words in message for message in refused(package))
+
+
+def test_tables_that_all_refer_to_one_another_are_put_in_order(package):
+    """The ways through twelve of them are more than anybody could walk."""
+    names = [f"to_{number}" for number in range(12)]
+    schema = {
+        "fields": columns("id", *names),
+        "foreignKeys": [to(f"to_{number}", f"t{number}") for number in range(12)],
+    }
+    tables(package, [schema] * 12)
+    order = in_order(load(package))
+    assert sorted(order) == sorted(load(package).resources) and len(order) == len(set(order))
+
+
+def test_what_sqlite_cannot_hold_is_refused(package):
+    tables(package, [{"fields": columns("id", *(f"c{number}" for number in range(1000)))}])
+    assert refused(package) == ["the table has 1,001 columns"]
+    descriptor = json.loads((package / "datapackage.json").read_text("utf-8"))
+    more = [{"name": f"n{n}", "path": f"tables/n{n}.csv", "schema": f"schemas/n{n}.json"} for n in range(400)]
+    descriptor["resources"] += more
+    (package / "datapackage.json").write_text(json.dumps(descriptor))
+    assert "tables" in refused(package)[0] and "the package has" in refused(package)[0]
+
+
+@pytest.mark.parametrize(
+    "select, words",
+    [
+        ("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x AS sco_body_id FROM c", "returns more than 100,000 rows"),
+        ("SELECT hex(zeroblob(900000000)) AS sco_body_id", "string or blob too big"),
+        ("SELECT hex(zeroblob(20000000)) AS sco_body_id FROM sco_bodies", "or 50,000,000 characters"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_returns_more_than_can_be_held(package, select, words):
+    schema = json.loads((package / BODIES).read_text("utf-8"))
+    schema["rules"].append({"id": "much", "select": select, "message": "much"})
+    (package / BODIES).write_text(json.dumps(schema))
+    (found,) = problems(package, "sco_bodies")
+    assert found["rule"] == "declaration" and words in found["message"]
+
+
+def aliases(levels: int) -> str:
+    return "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, levels))
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (aliases(12), "holds more than 50,000 values, counting what aliases repeat"),
+        ("a: &a {<<: [*b, *b]}\n".replace("*b", "{x: 1}") + aliases(12), "holds more than 50,000 values"),
+        ("plugins: &a {b: *a}\n", "is nested too deeply"),
+        ("plugins: {[a]: b}\n", "has a key that is a list or a mapping"),
+        ("plugins: {a: !!bool x}\n", "a value is not what its tag says"),
+        ("plugins: {a: !!int ''}\n", "a value is not what its tag says"),
+        ("plugins: {a: !!timestamp x}\n", "a value is not what its tag says"),
+        ("searches:\n" + "- word\n" * 200_000, "is too large to be read"),
+    ],
+    ids=["aliases", "merges", "holds itself", "a list as a key", "bool", "int", "timestamp", "large"],
+)
+def test_settings_that_would_not_end_or_are_not_what_they_say(tmp_path, text, words):
+    (tmp_path / "metadata.yml").write_text(text)
+    start = time.process_time()
+    with pytest.raises(Broken, match=words):
+        settings.read(tmp_path)
+    assert time.process_time() - start < 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -426,3 +427,23 @@ def test_check_changed_takes_one_base(repository):
     for arguments in (["a", "b"], ["no-such-base"]):
         result = run("check", "--changed", *arguments, folder=repository)
         assert result.returncode == 2 and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("spoil", ["directory", "member", "bomb", "pipe"])
+def test_a_zip_that_cannot_be_read_or_held(repository, tmp_path, spoil):
+    archive = tmp_path / "odd.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.write(repository / "datapackage.json", "datapackage.json")
+        start = 30 + len("datapackage.json")
+        if spoil == "bomb":
+            file.writestr("datapackage.json", (repository / "datapackage.json").read_bytes() + b" " * 50_000_000)
+    data = bytearray(archive.read_bytes())
+    if spoil == "directory":
+        at = data.rindex(b"PK\x01\x02")
+        data[at : at + 4] = b"PK\x01\x09"
+    elif spoil == "member":
+        data[start : start + 40] = b"\xff" * 40
+    archive.unlink()
+    os.mkfifo(archive) if spoil == "pipe" else archive.write_bytes(data)
+    result = run("diff", archive, folder=repository)
+    assert result.returncode == 2 and "unknown-base" in result.stdout and "Traceback" not in result.stderr

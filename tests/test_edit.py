@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fcntl
 import json
@@ -21,7 +22,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, copied, problems, run
 from openpyxl import Workbook, load_workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.datetime import CALENDAR_WINDOWS_1900
 
+from scripts import readings
 from scripts.atomic import replace_together
 from scripts.check import read_tables
 from scripts.edit import cells
@@ -612,7 +616,7 @@ def test_csv_files_that_cannot_be_read_surely(sound, tmp_path, data, words):
     [
         ("x.xlsx", b"PK\x03\x04 no", "is no Excel workbook that can be read"),
         ("x.xls", b"", "is neither an .xlsx nor a .csv file"),
-        ("nothing.csv", None, "cannot be read"),
+        ("nothing.csv", None, "there is no such file"),
         ("plcaes.csv", b"place_id,name\n", "did you mean places?"),
     ],
 )
@@ -647,3 +651,91 @@ def test_the_table_is_said_where_the_name_does_not_tell(package, tmp_path):
     assert "say which with --table" in run("import", file, folder=package).stdout
     assert run("import", file, "--table", "places", folder=package).returncode == 0
     assert "port-xyz" in rows(package, "places")
+
+
+def spreadsheet(path: Path, rows: str = "", **parts: str) -> Path:
+    """A workbook of places with `rows` of XML behind its own, and with other parts, by their names without folder."""
+    file = workbook(path, places=[HEAD, NEW])
+    with zipfile.ZipFile(file) as old:
+        content = {name: old.read(name).decode() for name in old.namelist()}
+    content["xl/worksheets/sheet1.xml"] = content["xl/worksheets/sheet1.xml"].replace(
+        "</sheetData>", f"{rows}</sheetData>"
+    )
+    content |= {name: parts[Path(name).stem] for name in content if Path(name).stem in parts}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, text in content.items():
+            new.writestr(name, text)
+    return file
+
+
+@pytest.mark.parametrize(
+    "rows, words",
+    [
+        ("<row><c><v>1</v></c></row>" * 1_000_000, "unpacks to more than can be read"),
+        ('<row r="99999999999"><c r="A99999999999"><v>1</v></c></row>', "has more than 1,048,576 rows"),
+        ('<row><c r="XFD1"><v>1</v></c></row>' * 200, "or 2,000,000 cells"),
+        ('<row><c r="ZZZ1"><v>1</v></c></row>', "16,384 columns"),
+    ],
+    ids=["packed nothing", "a row far below", "wide rows", "a column far right"],
+)
+def test_a_workbook_that_could_not_be_held_is_refused(sound, tmp_path, rows, words):
+    with pytest.raises(Broken) as told:
+        Merge(load(sound), spreadsheet(tmp_path / "places.xlsx", rows))
+    assert words in told.value.problems[0].message
+
+
+def test_a_csv_file_too_wide_is_refused(sound, tmp_path):
+    (tmp_path / "places.csv").write_text("place_id" + ",x" * 20_000 + "\n")
+    with pytest.raises(Broken, match="16,384 columns"):
+        Merge(load(sound), tmp_path / "places.csv")
+
+
+def test_of_many_problems_of_a_sheet_a_thousand_are_told(sound, tmp_path):
+    (tmp_path / "places.csv").write_text("place_id,name\n" + "x,y\n" * 5_000)
+    merge = Merge(load(sound), tmp_path / "places.csv")
+    assert 1_000 < len(merge.problems()) < 1_100
+    assert "from row 1004 on it was not looked at" in merge.notes[0]
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "nan"])
+def test_a_number_that_is_none_is_told(sound, tmp_path, number):
+    letter = get_column_letter(HEAD.index("name") + 1)
+    row = f'<row r="3"><c r="A3" t="inlineStr"><is><t>far</t></is></c><c r="{letter}3"><v>{number}</v></c></row>'
+    try:
+        found = Merge(load(sound), spreadsheet(tmp_path / "places.xlsx", row)).problems()
+    except Broken as broken:
+        found = broken.problems
+    assert found and found[0].rule in ("spreadsheet", "unreadable-file")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_only_an_ordinary_file_is_read(sound, tmp_path, kind):
+    """A pipe to which nobody writes and a device without end would keep it for ever."""
+    file = tmp_path / "places.csv"
+    os.mkfifo(file) if kind == "pipe" else file.symlink_to("/dev/zero")
+    with pytest.raises(Broken, match="is not an ordinary file"):
+        Merge(load(sound), file)
+
+
+def test_numbers_that_signal_that_they_are_none_are_compared(declared):
+    field = next(each for each in declared.schemas["places"].fields if each.type == "number")
+    assert not cells.same(field, "snan", "1") and cells.same(field, "1.0", "1")
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "፩", "²", "1" * 400 + " million", "a" * 100_000])
+def test_odd_numbers_are_read_as_nothing(declared, text):
+    """Digits that are no numbers, and numbers longer than Python turns into text."""
+    for field in (each for schema in declared.schemas.values() for each in schema.fields):
+        readings.readings(field, text)
+    for field in declared.schemas["events"].fields:
+        with contextlib.suppress(cells.Unclear):
+            cells.reading(field, text, CALENDAR_WINDOWS_1900)
+
+
+def test_a_pattern_that_tries_all_ways_keeps_nobody_waiting(declared):
+    """Where a cell is held against a pattern while rows are brought in, frictionless and its time limit are not there."""
+    name = next(each for each in declared.schemas["places"].fields if each.name == "name")
+    slow = name.model_copy(update={"constraints": name.constraints.model_copy(update={"pattern": "^(a+)+$"})})
+    start = time.process_time()
+    assert cells.reading(slow, "a" * 60 + "!", CALENDAR_WINDOWS_1900) == ("a" * 60 + "!", None)
+    assert time.process_time() - start < 5

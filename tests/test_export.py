@@ -609,3 +609,31 @@ def test_the_dictionary_in_words(declared):
     assert place["country_id"].allowed == "a code of ISO 3166-1 alpha-3; of the form ^[A-Z]{3}$"
     assert place["place_id"].key and place["place_id"].required and place["place_id"].unique
     assert place["part_of_id"].refers_to == "places" and not place["part_of_id"].key
+
+
+def test_links_in_the_package_lead_no_export_out_of_it(package, tmp_path):
+    """Neither what is written, nor what is repeated: a README.md that is a link would publish any file."""
+    (tmp_path / "secret").write_text("## Before you quote it\n\nnot yours\n")
+    (package / "README.md").symlink_to(tmp_path / "secret")
+    (package / "dist").symlink_to(tmp_path / "elsewhere")
+    refused = run("export", folder=package)
+    assert refused.returncode == 2 and "leads out of the package" in refused.stdout
+    assert run("export", "--output", tmp_path / "there", folder=package).returncode == 0
+    assert not (tmp_path / "there/README.md").exists() and not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    "name, what",
+    [("datapackage.json", "pipe"), ("datapackage.json", "deep"), ("SHA256SUMS", "folder"), ("SHA256SUMS", "pipe")],
+)
+def test_what_no_export_can_have_written_is_told(package, name, what):
+    folder = package / "dist"
+    folder.mkdir()
+    make = {"folder": Path.mkdir, "pipe": os.mkfifo, "deep": lambda path: path.write_text("[" * 100_000)}[what]
+    (folder / "datapackage.json").write_text(
+        f'{{"name": "{json.loads((package / "datapackage.json").read_text())["name"]}"}}'
+    )
+    (folder / name).unlink(missing_ok=True)
+    make(folder / name)
+    result = run("export", folder=package)
+    assert result.returncode == 2 and "which no export of this package has written" in result.stdout

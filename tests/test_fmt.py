@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+import time
 import unicodedata
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from conftest import ROOT, copied, run
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts import canonical
 from scripts.canonical import formatted, written
 from scripts.package import load
 from scripts.text import cleaned
@@ -96,6 +101,29 @@ def test_the_diff_is_one_that_git_applies_and_changes_nothing_itself(tmp_path):
     subprocess.run(["git", "init", "--quiet"], cwd=package, check=True)
     subprocess.run(["git", "apply", "-"], input=result.stdout, cwd=package, check=True)
     assert path.read_bytes() == canonical
+
+
+LINES = st.lists(st.sampled_from(["a\n", "b\n", "c\n"]), min_size=1, max_size=12)
+
+
+@settings(deadline=None)  # it starts git
+@given(LINES, LINES, st.booleans())
+def test_the_diff_of_a_large_table_is_one_that_git_applies_too(before, after, end):
+    """Where to look for the lines that stayed would take too long, all between the first and the last change is replaced."""
+    before = before if end else [*before[:-1], before[-1].strip()]
+    with tempfile.TemporaryDirectory() as folder, patch.object(canonical, "_COMPARED", 0):
+        (Path(folder) / "t.csv").write_text("".join(before))
+        difference = canonical.Form("t.csv", "".join(before), "".join(after), ["changed"]).difference()
+        if before != after:
+            subprocess.run(["git", "apply", "-"], input=difference, text=True, cwd=folder, check=True)
+        assert (Path(folder) / "t.csv").read_text() == "".join(after)
+
+
+def test_the_diff_of_a_large_table_is_made_in_good_time():
+    lines = [f"p-{number * 7919 % 60_013},x\n" for number in range(60_000)]
+    form = canonical.Form("t.csv", "".join(lines), "".join(sorted(lines)), ["60,000 rows sorted"])
+    start = time.process_time()
+    assert form.difference().count("\n") > 100_000 and time.process_time() - start < 10
 
 
 def test_a_joiner_stays_and_check_tells_it(tmp_path):

@@ -20,9 +20,10 @@ from conftest import ROOT, problems, run
 from pydantic import ValidationError
 from test_mistakes import change_cell, edit, line_of
 
-from scripts import descriptor, settings
+from scripts import descriptor, settings, tables
 from scripts.faults import validated
-from scripts.problem import Broken
+from scripts.package import load
+from scripts.problem import Broken, nearest
 
 BODY, PLEDGE = "regional-anti-terrorist-structure", "china-sco-2022"
 BODIES, PLACES, PLEDGES = "tables/sco_bodies.csv", "tables/places.csv", "tables/training_pledges.csv"
@@ -416,3 +417,59 @@ def worked(process: str) -> float:
 
 def runs(process: str) -> bool:
     return bool(state(process)) and state(process)[0] != "Z"
+
+
+# What is giant, or moves a terminal's cursor
+
+
+ODD = "\x1b[31mred\x9b2J\u202egnp\r"
+
+
+def test_nothing_that_moves_the_cursor_is_told(package):
+    """Names of files and ids of rows come from others too."""
+    (package / f"tables/{ODD}.csv").write_text("x\n")
+    change_cell(package, "places", "tashkent", "place_id", ODD.replace("\r", ""))
+    for arguments in (
+        ["check"],
+        ["check", "-f", "github"],
+        ["check", "-f", "json"],
+        ["fmt", "--check"],
+        ["show", "places", "x"],
+    ):
+        result = run(*arguments, folder=package)
+        assert result.returncode in (1, 2)
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", result.stdout + result.stderr), arguments
+    (package / f"tables/{ODD}.csv").unlink()
+    result = run("check", "places", folder=package)
+    assert "⟨U+001B⟩" in result.stdout and "⟨U+202E⟩" in result.stdout
+
+
+def test_json_stays_what_it_is(package):
+    change_cell(package, "places", "tashkent", "name", "a\x9b\u202eb\u00adc")
+    found = json.loads(run("check", "places", "-f", "json", folder=package).stdout)["problems"]
+    assert "a\x9b\u202eb\u00adc" in [each["value"] for each in found]
+
+
+def test_a_giant_cell_makes_no_giant_message(package):
+    change_cell(package, "places", "tashkent", "place_id", "Y" * 1_000_000)
+    change_cell(package, "places", "beijing", "latitude", "1" * 1_000_000)
+    result = run("check", "places", folder=package)
+    assert result.returncode == 1 and max(map(len, result.stdout.splitlines())) < 5_000
+
+
+def test_a_giant_header_is_told_in_good_time(package):
+    path = package / "tables/places.csv"
+    header = path.read_text("utf-8").split("\n")[0]
+    for line in (",".join(f"place_{number}" for number in range(50_000)) + ",name", header + ",name" * 50_000):
+        path.write_text(line + "\n", "utf-8")
+        start = time.process_time()
+        (found,) = tables.read(load(package), "places").problems
+        assert found.rule == "header" and len(found.message) < 5_000 and time.process_time() - start < 20
+
+
+def test_nothing_giant_is_taken_for_a_misspelt_name():
+    """To compare two texts takes time with the square of their length."""
+    start = time.process_time()
+    assert nearest("ab" * 50_000, ["ab" * 50_000 + "x", "ab"]) is None
+    assert nearest("places", ["x" * 10**6, "place"]) == "place"
+    assert time.process_time() - start < 5

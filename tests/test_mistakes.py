@@ -487,3 +487,12 @@ def test_an_exponent_without_measure_is_no_number(tmp_path):
     fields = {"id": {"type": "string"}, "value": {"type": "number"}}
     folder = one_table(tmp_path, fields, ["id"], "id,value\na,1e-99999999999999999999\nb,1e-0000000000000000000005\n")
     assert [(each["line"], each["rule"], len(each["found_by"])) for each in problems(folder)] == [(2, "type", 2)]
+
+
+def test_a_file_that_is_another_is_told_as_one_mistake(package):
+    """A million lines that are no rows are not told one by one."""
+    path = package / "tables/places.csv"
+    path.write_text(path.read_text("utf-8") + "x\n" * 20_000, "utf-8")
+    found = problems(package, "places")
+    assert len(found) == 10_002 and {each["rule"] for each in found} == {"row-length"}
+    assert "so it was read no further" in found[0]["message"]

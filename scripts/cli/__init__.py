@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import sys
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 
 from .. import __version__
 from . import check, edit, look, publish  # noqa: F401 - each adds its commands
-from .shared import app
+from .shared import BROKEN, app
 
 
 def _version(wanted: bool) -> None:
@@ -34,4 +36,18 @@ def main() -> None:
     gc.set_threshold(100_000)
     for stream in filter(None, (sys.stdout, sys.stderr)):  # one that is closed is None
         stream.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, not a traceback
-    app(prog_name="prc-reach")
+    try:
+        app(prog_name="prc-reach")
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        sys.exit(_unwritable(error))
+
+
+def _unwritable(error: OSError) -> int:
+    """Say that the output cannot be written, to whom can still be told; the exit code."""
+    with contextlib.suppress(OSError):
+        print(f"the output cannot be written: {error.strerror}", file=sys.stderr, flush=True)
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # so that the interpreter does not try again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return BROKEN

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..problem import Broken, Problem
-from .shared import FINE, PROBLEMS, Folder, Format, Tables, app, checked, checked_changed, known, show, told
+from ..text import lines_visible
+from .shared import FINE, PROBLEMS, Folder, Format, Tables, app, checked, checked_changed, known, say, show, told
 
 
 @app.command()
@@ -33,7 +35,7 @@ def check(
             if len(tables or []) > 1:
                 raise typer.BadParameter("--changed takes one revision, folder or zip file to compare with")
             report, left_out = checked_changed(package, (tables or [None])[0])
-            typer.echo(left_out, err=True)
+            say(left_out, err=True)
         else:
             report, _, _ = checked(package, tables)
         show(report.problems, format, report)
@@ -65,9 +67,9 @@ def fmt(
                 if check or diff:
                     problems += filter(None, [canonical.not_canonical(loaded, name)])
                     if diff:
-                        typer.echo(canonical.form(loaded, name).difference(), nl=False)
+                        _patch(canonical.form(loaded, name).difference())
                 elif done := canonical.rewrite(loaded, name):
-                    typer.echo(f"{path}: {', '.join(done)}", err=aside)
+                    say(f"{path}: {', '.join(done)}", err=aside)
             except Broken as broken:
                 problems += broken.problems
             except OSError as error:
@@ -75,3 +77,10 @@ def fmt(
                 raise Broken([Problem(path, "output", message, hint="the old file is untouched")]) from None
         show(problems, format, err=diff)
         raise typer.Exit(PROBLEMS if problems else FINE)
+
+
+def _patch(text: str) -> None:
+    """Print a patch as `git apply` takes it, byte for byte; to a terminal nothing that would move its cursor."""
+    if sys.stdout and sys.stdout.isatty():
+        text = lines_visible(text)
+    typer.echo(text, nl=False, color=True)  # without that it would take out colours, which the file holds

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from ..problem import Broken, Problem, nearest
-from .shared import FINE, PROBLEMS, Folder, Format, app, known, progress, show, told
+from .shared import FINE, PROBLEMS, Folder, Format, app, known, progress, say, show, told
 
 if TYPE_CHECKING:
     from ..edit.changes import Change
@@ -43,7 +43,7 @@ def new(
             _fill(entry, values)
             if problems := _added(entry):
                 show(problems, Format.text)
-                typer.echo("nothing was written", err=True)
+                say("nothing was written", err=True)
                 raise typer.Exit(PROBLEMS)
         elif sys.stdin.isatty() and sys.stdout.isatty():
             _ask(entry)
@@ -82,13 +82,13 @@ def new_table(
         change = skeleton.new_table(load(package), name, title, description, domain, column or [])
         if problems := _checked(change):
             show(problems, Format.text)
-            typer.echo("nothing was written", err=True)
+            say("nothing was written", err=True)
             raise typer.Exit(PROBLEMS)
         change.write()
         for path in change.files:
-            typer.echo(f"{path}: written")
+            say(f"{path}: written")
         schema, *_ = change.files
-        typer.echo(f"Now say in {schema} what each column means, with an example; then: prc-reach new {name}")
+        say(f"Now say in {schema} what each column means, with an example; then: prc-reach new {name}")
 
 
 @app.command("import")
@@ -117,13 +117,13 @@ def bring_in(
         with progress("checking", 2 * len(loaded.resources)) as done:
             problems = merge.problems(done)
         for line in merge.notes:
-            typer.echo(f"note: {line}", err=format is not Format.text)
+            say(f"note: {line}", err=format is not Format.text)
         for difference in merge.differences if not problems or dry_run else ():
             for line in difference.lines() if dry_run else [difference.summary()]:
-                typer.echo(line, err=format is not Format.text)
+                say(line, err=format is not Format.text)
         show(problems, format)
         if problems or dry_run:
-            typer.echo("nothing was written", err=True)
+            say("nothing was written", err=True)
             raise typer.Exit(PROBLEMS if problems else FINE)
         merge.change.write()
 
@@ -151,7 +151,7 @@ def _fill(entry: Entry, values: list[str]) -> None:
         problems.append(Problem(path, "unknown-column", message, table=entry.name, column=name, value=value, hint=hint))
     if problems:
         show(problems, Format.text)
-        typer.echo("nothing was written", err=True)
+        say("nothing was written", err=True)
         raise typer.Exit(PROBLEMS)
     if entry.id_column and not entry.values.get(entry.id_column) and (proposed := entry.proposed_id()):
         entry.answer(entry.id_column, proposed)
@@ -163,17 +163,17 @@ def _ask(entry: Entry) -> None:
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - gives `input` keys that edit the line
     try:
-        dialogue = Dialogue(entry, input, typer.echo)
+        dialogue = Dialogue(entry, input, say)
         dialogue.ask_all()
         while dialogue.confirmed():
             if not (problems := _added(entry)):
                 return
             show(problems, Format.text)
-            typer.echo("Nothing is written yet: name a column to answer it again, or n to give up.")
+            say("Nothing is written yet: name a column to answer it again, or n to give up.")
     except (EOFError, KeyboardInterrupt):
-        typer.echo("\ngiven up; nothing was written")
+        say("\ngiven up; nothing was written")
         raise typer.Exit(130) from None
-    typer.echo("nothing was written")
+    say("nothing was written")
 
 
 def _added(entry: Entry) -> list[Problem]:
@@ -193,7 +193,7 @@ def _added(entry: Entry) -> list[Problem]:
         ]
         return ours
     change.write()
-    typer.echo(f"{path}: added {key}")
+    say(f"{path}: added {key}")
     return []
 
 

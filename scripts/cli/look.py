@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from .shared import Folder, Format, app, known, told
+from ..text import as_json
+from .shared import Folder, Format, app, known, say, told
 
 Shape = Enum("Shape", {name: name for name in ("text", "json")}, type=str)
 DiffShape = Enum("DiffShape", {name: name for name in ("text", "markdown", "json")}, type=str)
@@ -86,6 +86,6 @@ def explain(
         loaded = load(package)
         found = explaining.explain(loaded, rule) if rule else explaining.listed(loaded)
         if format is Shape.json:
-            typer.echo(json.dumps(asdict(found) if rule else found, ensure_ascii=False, indent=2))
+            typer.echo(as_json(asdict(found) if rule else found))
         else:
-            typer.echo(explaining.text(found) if rule else explaining.as_list(found))
+            say(explaining.text(found) if rule else explaining.as_list(found))

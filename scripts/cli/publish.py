@@ -9,7 +9,7 @@ import typer
 
 from .. import render
 from ..problem import Broken, Problem
-from .shared import PROBLEMS, Folder, Format, app, checked, progress, show, told
+from .shared import PROBLEMS, Folder, Format, app, checked, progress, say, show, told
 
 if TYPE_CHECKING:
     from ..package import Package
@@ -48,7 +48,7 @@ def build(
     """
     with told(Format.text):
         path, _ = _built(package, output, trust)
-        typer.echo(f"built {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        say(f"built {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command()
@@ -62,7 +62,7 @@ def export(output: Destination = None, package: Folder = Path(".")) -> None:
 
     with told(Format.text):
         path, _ = _exported(package, output)
-        typer.echo(f"exported to {path}: {render.sizes(exporting.sizes(path))}")
+        say(f"exported to {path}: {render.sizes(exporting.sizes(path))}")
 
 
 @app.command()
@@ -88,7 +88,7 @@ def serve(
             loaded,
             path,
             socket,
-            lambda url: typer.echo(f"{loaded.descriptor.title} is served on {url} (Ctrl-C ends it)"),
+            lambda url: say(f"{loaded.descriptor.title} is served on {url} (Ctrl-C ends it)"),
         )
 
 
@@ -103,14 +103,14 @@ def _built(folder: Path, output: Path | None, trust: bool) -> tuple[Path, Packag
         problems = [problem for table in tables.values() for problem in table.problems]
     else:
         report, tables, package = checked(folder)
-        typer.echo(render.summary(report), err=True)
+        say(render.summary(report), err=True)
         problems = report.problems
     if problems:
         show(problems, Format.text)
-        typer.echo("nothing was built", err=True)
+        say("nothing was built", err=True)
         raise typer.Exit(PROBLEMS)
     with progress("building", len(tables)) as done:
-        path = package.folder / (output or f"build/{package.descriptor.name}.db")
+        path = _output(package, output, f"build/{package.descriptor.name}.db")
         return database.build(package, tables, path, done), package
 
 
@@ -118,17 +118,28 @@ def _exported(folder: Path, output: Path | None) -> tuple[Path, Package]:
     from .. import export as exporting
     from ..package import load
 
-    exporting.refuse_foreign(load(folder), folder / (output or "dist"))  # told before the long work
+    package = load(folder)
+    exporting.refuse_foreign(package, _output(package, output, "dist"))  # told before the long work
     report, tables, package = checked(folder)
-    typer.echo(render.summary(report), err=True)
+    say(render.summary(report), err=True)
     if report.problems:
         show(report.problems, Format.text)
-        typer.echo("nothing was exported", err=True)
+        say("nothing was exported", err=True)
         raise typer.Exit(PROBLEMS)
-    path = package.folder / (output or "dist")
+    path = _output(package, output, "dist")
     with progress("exporting", exporting.STEPS * len(tables)) as done:
         exporting.export(package, tables, path, done)
     return path, package
+
+
+def _output(package: Package, given: Path | None, usual: str) -> Path:
+    """Where to write: what was given, or the usual place. Raises `Broken` where links lead that out of the package."""
+    from ..package import inside
+
+    if given is None and not inside(package.folder, usual):
+        hint = "take the link away, or say with --output where to write"
+        raise Broken([Problem(usual, "output", "leads out of the package; nothing was written", hint=hint)])
+    return package.folder / (given or usual)
 
 
 def _found(folder: Path, output: Path | None) -> tuple[Path, Package]:

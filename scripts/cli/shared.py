@@ -15,6 +15,7 @@ import typer
 from .. import render
 from ..outside import Outside
 from ..problem import Broken, Problem
+from ..text import lines_visible
 
 if TYPE_CHECKING:
     from ..check import Report
@@ -96,6 +97,11 @@ def checked_changed(folder: Path, base: str | None) -> tuple[Report, str]:
     return report, f"{said}; with those that refer to them {len(wanted)} are checked, {left} left out"
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print the text, whatever is in it: no control character in what was read reaches a terminal."""
+    typer.echo(lines_visible(text), err=err)
+
+
 def show(problems: list[Problem], format: Format, report: Report | None = None, err: bool = False) -> None:
     renderer = {"text": render.text, "json": render.as_json, "github": render.github}[format.value]
     if text := renderer(problems, report):
@@ -121,7 +127,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = Console(stderr=True)
-    if not (console.is_terminal and sys.stdout.isatty()):
+    if not (console.is_terminal and sys.stdout and sys.stdout.isatty()):
         yield lambda name: None
         return
     bar = Progress(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime, time
 from decimal import Decimal
+from math import isfinite
 
 from openpyxl.utils.datetime import from_excel
 
-from ..descriptor import Field
+from ..descriptor import Field, matches
 from ..text import cleaned
 from .spreadsheets import ErrorValue, Formula, ShownDate
 
@@ -59,7 +60,12 @@ def reading(field: Field, value: object, epoch: datetime) -> tuple[str, str | No
 
 def same(field: Field, one: str, other: str) -> bool:
     """Whether two cells of `field` mean the same value: 12.50 and 12.5, TRUE and true."""
-    return one == other or (bool(one) and bool(other) and _value(field, one) == _value(field, other))
+    if one == other or not (one and other):
+        return one == other
+    try:
+        return _value(field, one) == _value(field, other)
+    except ArithmeticError:  # of a number that signals that it is none
+        return False
 
 
 def _value(field: Field, text: str) -> object:
@@ -93,6 +99,8 @@ def _of_truth(field: Field, value: bool) -> tuple[str, str | None]:
 
 
 def _of_number(field: Field, value: int | float, epoch: datetime) -> tuple[str, str | None]:
+    if not isfinite(value):
+        raise Unclear(f"is {value} in the spreadsheet, which is no number", AS_TEXT)
     text = format(Decimal(repr(value)), "f")
     text = text.partition(".")[0] if value == int(value) else text
     if field.type != "number" and len(text.lstrip("-")) > _DIGITS and value == int(value):
@@ -142,7 +150,7 @@ def _date(field: Field, text: str, epoch: datetime) -> str:
     if found := _YEAR_FIRST.fullmatch(text):
         parts = [found[1], *(f"{int(part):02}" for part in found.group(2, 3) if part)]
         return "-".join(parts) + found[4]
-    if text.isdecimal() and int(text) in _SERIALS:
+    if text.isdecimal() and len(text) < _WIDEST and int(text) in _SERIALS:
         date = f"{from_excel(int(text), epoch):%Y-%m-%d}"
         raise Unclear(f"{text} is the serial number of a date", f"write {date}, if the sheet counts days from 1900")
     if found := _YEAR_LAST.fullmatch(text):
@@ -170,6 +178,4 @@ def _with_zeros(field: Field, text: str) -> str:
 
 def _fits(field: Field, text: str) -> bool:
     limits = field.constraints
-    return (not limits.pattern or re.search(limits.pattern, text) is not None) and (
-        not limits.enum or text in limits.enum
-    )
+    return (not limits.pattern or matches(limits.pattern, text)) and (not limits.enum or text in limits.enum)

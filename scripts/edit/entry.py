@@ -12,6 +12,7 @@ import polars as pl
 from slugify import slugify
 
 from .. import database, frames
+from ..descriptor import matches
 from ..labels import BETWEEN, label, quoted
 from ..package import Package
 from ..problem import Problem, merged, nearest, without_followers
@@ -150,7 +151,7 @@ class Entry:
         numbered = (f"{ways[0]}-{number}" for number in count(2)) if ways else ()
         fitting = (slug for each in (ways, numbered) for slug in each if slug not in taken)
         proposed = next(fitting, None)
-        return proposed if proposed and (not pattern or re.search(pattern, proposed)) else None
+        return proposed if proposed and (not pattern or matches(pattern, proposed)) else None
 
     def _word(self, column: str | None) -> str:
         """The column's part in an id: of a key that is a readable id itself, that; else of the label behind it."""

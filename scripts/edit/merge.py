@@ -17,6 +17,7 @@ from . import cells, spreadsheets
 from .changes import Change, Row, rows, written
 from .spreadsheets import Sheet
 
+_ENOUGH = 1_000  # problems of a sheet, after which its other rows are not looked at
 _NAMED = 5  # so many cells that were mended alike are named; more are counted
 
 
@@ -130,6 +131,9 @@ class _Part:
         self._known = {column: {row[column] for row in before.values()} for column in self.schema.primaryKey}
         after = dict(before)
         for number, values in sheet.rows[1:] if self.sound else ():
+            if len(self.problems) > _ENOUGH:
+                sheet.notes.append(f"from row {number} on it was not looked at, after so many problems")
+                break
             self._merge(number, values, after)
         self.rows = list(after.values())
         self.difference.unchanged = len(after) - len(self.difference.added) - len(self.difference.changed)
@@ -167,8 +171,9 @@ class _Part:
 
     def _merge(self, number: int, values: list[object], after: dict[str, Row]) -> None:
         """Put a row of the sheet among the rows, by its key."""
+        named = set(self.columns.values())
         for index, value in enumerate(values):
-            if value is not None and index not in self.columns.values():
+            if value is not None and index not in named:
                 hint = "name the column, or empty the cell"
                 self._wrong(number, index, "header", "has a value, but its column has no name", hint)
         given = {name: values[index] if index < len(values) else None for name, index in self.columns.items()}

@@ -11,6 +11,7 @@ import io
 import re
 import warnings
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from datetime import datetime
@@ -21,12 +22,17 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import CALENDAR_WINDOWS_1900
 from openpyxl.xml.functions import iterparse
 
+from ..decoding import contents
 from ..problem import Broken, Problem
 from ..text import cleaned
+from ..zips import swollen
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _ERRORS = frozenset(("#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"))
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_LARGEST = 50_000_000  # bytes of a file, and of all that a workbook unpacks to
+_WIDEST, _LONGEST = 16_384, 1_048_576  # columns and rows of a sheet of Excel
+_MOST = 2_000_000  # cells, empty ones between the others among them
 _HIGH = re.compile(rb"[\x80-\xff]+")
 
 
@@ -67,6 +73,17 @@ class Sheet:
     problems: list[Problem] = attribute(default_factory=list)
     epoch: datetime = CALENDAR_WINDOWS_1900
 
+    def fill(self, rows: Iterable[list[object]]) -> None:
+        """Take those of the rows that hold something. Raises `Broken` where they are more than can be held."""
+        cells = 0
+        for number, row in enumerate(rows, 1):
+            cells += len(row)
+            if number > _LONGEST or len(row) > _WIDEST or cells > _MOST:
+                most = f"{_LONGEST:,} rows, {_WIDEST:,} columns or {_MOST:,} cells"
+                raise Broken([_too_large(self.file, f"has more than {most}")])
+            if any(cell is not None for cell in row):
+                self.rows.append((number, row))
+
     def at(self, problem: Problem, row: int | None, index: int | None) -> Problem:
         """The problem told of a cell, a row or the sheet, which its message names as the spreadsheet does."""
         named = f" ({problem.column})" if problem.column else ""
@@ -79,10 +96,7 @@ class Sheet:
 
 def read(path: Path) -> list[Sheet]:
     """The sheets of the file. Raises `Broken` where it is neither a workbook nor a CSV file that can be read."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Broken([Problem(str(path), "unreadable-file", f"cannot be read: {error.strerror}")]) from None
+    data = contents(path, str(path), _LARGEST)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         return _workbook(path.name, data)
     if path.suffix.lower() in (".csv", ".tsv", ".txt"):
@@ -95,21 +109,27 @@ def _workbook(file: str, data: bytes) -> list[Sheet]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the library leaves out: charts, styles, lists of choices
-            book = load_workbook(io.BytesIO(data), read_only=True, data_only=False)
             archive = zipfile.ZipFile(io.BytesIO(data))
+            members = archive.infolist()
+            if any(map(swollen, members)) or sum(each.file_size for each in members) > _LARGEST:
+                raise Broken([_too_large(file, "unpacks to more than can be read")])
+            book = load_workbook(io.BytesIO(data), read_only=True, data_only=False)
             return [_sheet(file, page, book.epoch, archive) for page in book.worksheets]
+    except Broken:
+        raise
     except Exception:  # the library raises whatever its parts do, zlib's errors and TypeErrors among them
         hint = "open it in the spreadsheet program and save it as .xlsx, without a password"
         raise Broken([Problem(file, "unreadable-file", "is no Excel workbook that can be read", hint=hint)]) from None
 
 
+def _too_large(file: str, message: str) -> Problem:
+    return Problem(file, "unreadable-file", message, hint="import it in several parts, without empty rows and columns")
+
+
 def _sheet(file: str, page, epoch: datetime, archive: zipfile.ZipFile) -> Sheet:
     page.reset_dimensions()  # what some programs write there is wrong
     sheet = Sheet(file, page.title, [], epoch=epoch)
-    for number, row in enumerate(page.iter_rows(), 1):
-        cells = [_cell(cell) for cell in row]
-        if any(cell is not None for cell in cells):
-            sheet.rows.append((number, cells))
+    sheet.fill([_cell(cell) for cell in row] for row in page.iter_rows())
     if page.sheet_state != "visible":
         sheet.notes.append("the sheet is hidden; it was read like the others")
     with archive.open(page._worksheet_path) as source:  # openpyxl's reader of rows leaves the layout out
@@ -161,17 +181,19 @@ def _csv(file: str, data: bytes) -> Sheet:
         sheet.notes.append(f"its cells are parted by {DELIMITERS[delimiter]}")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        for number, cells in enumerate(reader, 1):
-            values = [
-                (ErrorValue(cell) if cell.strip() in _ERRORS else cell) if cleaned(cell) else None for cell in cells
-            ]
-            if any(value is not None for value in values):
-                sheet.rows.append((number, values))
+        sheet.fill(list(map(_written, cells)) for cells in reader)
     except csv.Error as error:
         hint = "open it in the spreadsheet program and save it anew"
         line = reader.line_num + skipped
         raise Broken([Problem(file, "quote", f"cannot be read: {error}", line=line, hint=hint)]) from None
     return sheet
+
+
+def _written(cell: str) -> object:
+    """The cell of a CSV file as that of a workbook would be."""
+    if not cleaned(cell):
+        return None
+    return ErrorValue(cell) if cell.strip() in _ERRORS else cell
 
 
 def _decoded(sheet: Sheet, data: bytes) -> str:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .. import database
+from .. import database, jsonlines
 from ..atomic import replacing_folder
-from ..package import DESCRIPTOR, Package
+from ..decoding import decoded
+from ..package import DESCRIPTOR, Package, inside
 from ..problem import Broken, Problem
 from ..tables import Table
 from . import archive, citation, crate, croissant, workbook
@@ -104,7 +105,7 @@ def _copies(package: Package) -> Iterator[tuple[str, bytes]]:
         for path in (resource.path, resource.schema_path):
             yield path, (package.folder / path).read_bytes()
     for name in TEXTS:
-        if (package.folder / name).is_file():
+        if inside(package.folder, name) and (package.folder / name).is_file():
             yield name, (package.folder / name).read_bytes()
 
 
@@ -153,7 +154,7 @@ def about(package: Package) -> dict[str, str]:
 def _reading(folder: Path) -> str:
     """What README.md says under the heading that is for quick readers, as plain text; empty where it has none."""
     path = folder / "README.md"
-    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    text = path.read_text("utf-8", "replace") if inside(folder, path.name) and path.is_file() else ""
     section = re.search(rf"^#+ {_READING}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
     if not section:
         return ""
@@ -173,8 +174,8 @@ def _json(content: dict) -> bytes:
 def _earlier(package: Package, output: Path) -> set[str]:
     """The files that an earlier export of this package has written to `output`; none where there was none."""
     try:
-        name = json.loads((output / DESCRIPTOR).read_text("utf-8"))["name"]
-        lines = (output / SUMS).read_text("utf-8").splitlines()
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        name = jsonlines.read(output / DESCRIPTOR, DESCRIPTOR)[0]["name"]
+        lines = decoded(output / SUMS, SUMS).splitlines()
+    except (Broken, KeyError, TypeError):
         return set()
     return {SUMS, *(line[66:] for line in lines)} if name == package.descriptor.name else set()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from ..jsonlines import shallow
 from ..labels import BETWEEN
 from ..package import DESCRIPTOR
 from ..problem import Broken, Problem
@@ -22,7 +23,6 @@ from ..text import INVISIBLE  # noqa: F401 - that module lets a cell be of any l
 from .revision import Reader
 
 Key = tuple[str, ...]
-_DEEPEST = 50  # levels of a declaration
 _ALIKE = 0.5  # so large a part of two tables' rows is the same where one is the other under a new name
 
 
@@ -159,13 +159,7 @@ def _json(data: bytes | None) -> dict | None:
         content = json.loads(data or b"")
     except (ValueError, RecursionError):
         return None
-    return content if isinstance(content, dict) and _shallow(content, _DEEPEST) else None
-
-
-def _shallow(value: object, levels: int) -> bool:
-    """Whether the JSON value is nested no deeper: what is, could not be compared or written without harm."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels > 0 and all(_shallow(each, levels - 1) for each in inner)
+    return content if isinstance(content, dict) and shallow(content) else None
 
 
 def _list(content: dict, key: str) -> list:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
+from ..text import as_json as written
 from ..text import visible
 from .diff import Difference, Row, TableDifference
 
@@ -71,11 +71,7 @@ def markdown(difference: Difference) -> str:
 def as_json(difference: Difference) -> str:
     """The difference whole, with its counts in `summary`; `format` numbers the shape of this object."""
     counts = {what: difference.count(what) for what in _WORDS}
-    return json.dumps(
-        {"format": 1, "summary": counts | {"tables": len(difference.tables)}} | asdict(difference),
-        ensure_ascii=False,
-        indent=2,
-    )
+    return written({"format": 1, "summary": counts | {"tables": len(difference.tables)}} | asdict(difference))
 
 
 def changelog(difference: Difference) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from ..package import DESCRIPTOR, Package, inside
 from ..problem import Broken, Problem
+from ..zips import swollen
 
 Reader = Callable[[str], bytes | None]  # the content of a file of the package by its path; None where there is none
-_LARGEST = 2**30  # bytes of one file that are read from a zip
 
 
 def folder(path: Path) -> Reader:
@@ -37,8 +37,8 @@ def earlier(path: Path, base: str | None) -> Iterator[Reader]:
     """
     if base and _is_package(Path(base)):
         yield folder(Path(base))
-    elif base and zipfile.is_zipfile(base):
-        with zipfile.ZipFile(base) as archive:
+    elif base and _is_file(Path(base)) and zipfile.is_zipfile(base):
+        with _archive(base) as archive:
             yield _zipped(archive)
     else:
         with _blobs(path, _commit(path, base)) as read:
@@ -46,10 +46,22 @@ def earlier(path: Path, base: str | None) -> Iterator[Reader]:
 
 
 def _is_package(path: Path) -> bool:
+    return _is_file(path / DESCRIPTOR)
+
+
+def _is_file(path: Path) -> bool:
     try:
-        return (path / DESCRIPTOR).is_file()
+        return path.is_file()
     except (OSError, ValueError):  # no name that a file could have
         return False
+
+
+def _archive(base: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(base)
+    except Exception:  # the library raises whatever its parts do, struct's errors and ValueErrors among them
+        hint = "pack it anew"
+        raise Broken([Problem(base, "unknown-base", "is a zip file that cannot be read", hint=hint)]) from None
 
 
 def _zipped(archive: zipfile.ZipFile) -> Reader:
@@ -58,8 +70,8 @@ def _zipped(archive: zipfile.ZipFile) -> Reader:
     def read(name: str) -> bytes | None:
         member = names.get(str(PurePosixPath(name)))
         try:
-            return archive.read(member) if member and member.file_size < _LARGEST else None
-        except (OSError, RuntimeError, ValueError, NotImplementedError, zipfile.BadZipFile):
+            return archive.read(member) if member and not swollen(member) else None
+        except Exception:  # as above; zlib's errors are its own
             return None
 
     return read

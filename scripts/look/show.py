@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import sqlite3
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
@@ -13,9 +11,10 @@ import polars as pl
 from .. import database
 from ..check import read_tables
 from ..package import LINKS, RECORDS, Package
-from ..problem import Broken, Problem
+from ..problem import Broken, Problem, alike
 from ..records import CERTAINTY, PROVENANCE, SOURCE
 from ..tables import Table
+from ..text import as_json as written
 from ..text import simplified, visible
 
 _NEAREST = 5  # rows that are offered for a wrong id
@@ -168,7 +167,7 @@ class Rows:
                 names.setdefault(simplified(each).casefold(), row_id)
         near = [text for text in names if sought and sought in text]
         near.sort(key=len)
-        near += difflib.get_close_matches(sought, list(names), n=_NEAREST, cutoff=0.6)
+        near += alike(sought, names, _NEAREST)
         found = list(dict.fromkeys(names[text] for text in near))[:_NEAREST]
         return [
             f"{each} ({label})" if (label := self._label(table.name, each)) not in (None, each) else each
@@ -207,7 +206,7 @@ def text(shown: Shown, meanings: bool = False) -> str:
 
 def as_json(shown: Shown) -> str:
     """The row as an object, each cell with its meaning."""
-    return json.dumps(asdict(shown), ensure_ascii=False, indent=2)
+    return written(asdict(shown))
 
 
 def _value(cell: Cell) -> str:

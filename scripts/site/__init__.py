@@ -34,11 +34,18 @@ def listen(port: int, host: str = HOST) -> sockets.socket:
     try:
         socket.bind((host, port))
         socket.listen()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the name of a host has rules of its own
         socket.close()
         hint = f"end the program that uses it, or take another port: prc-reach serve --port {port + 1}"
         raise Broken(
-            [Problem(f"{host}:{port}", "port", f"cannot listen on port {port}: {error.strerror}", hint=hint)]
+            [
+                Problem(
+                    f"{host}:{port}",
+                    "port",
+                    f"cannot listen on port {port}: {getattr(error, 'strerror', None) or error}",
+                    hint=hint,
+                )
+            ]
         ) from None
     return socket
 

@@ -33,8 +33,8 @@ def build(
 ) -> Path:
     """Write the database of `tables` to `output` and return it; `done` is called with each table.
 
-    Raises `Broken` where the file cannot be written or a foreign key dangles. `output` then is as
-    it was.
+    Raises `Broken` where the file cannot be written, a foreign key dangles, or the package was changed since
+    it was loaded. `output` then is as it was.
     """
     try:
         if output.exists() and not _is_database(output):
@@ -43,6 +43,7 @@ def build(
             )
         with replacing(output) as partial:
             _write(package, tables, partial, done)
+            package.refuse_changed()
     except sqlite3.IntegrityError as error:
         raise Broken(
             [Problem(str(output), "output", f"was not built: {error}", hint="run `prc-reach check`")]

@@ -22,7 +22,7 @@ import pytest
 from conftest import ROOT, copied, problems, run
 from openpyxl import Workbook, load_workbook
 
-from scripts.atomic import replace_together
+from scripts.journal import locked, replace_together
 from scripts.check import read_tables
 from scripts.edit import cells
 from scripts.edit.entry import Entry

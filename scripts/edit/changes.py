@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import canonical
-from ..atomic import replace_together
+from ..atomic import scratch
 from ..decoding import decoded
 from ..descriptor import Schema
+from ..journal import locked, replace_together
 from ..outside import Outside
 from ..package import DESCRIPTOR, Package
 from ..problem import Broken, Problem
@@ -57,12 +57,12 @@ class Change:
 
         Raises `Broken` where its declaration is not sound.
         """
-        with Outside() as outside, tempfile.TemporaryDirectory() as folder:
+        with Outside() as outside, scratch() as folder:
             from ..check import check
             from ..package import load
 
-            self._copy(Path(folder))
-            report, _ = check(load(Path(folder)), outside, names, done)
+            self._copy(folder)
+            report, _ = check(load(folder), outside, names, done)
             return report.problems
 
     def new_problems(self, done: Callable[[str], None] = lambda name: None) -> list[Problem]:
@@ -82,12 +82,13 @@ class Change:
 
     def write(self) -> None:
         """Write every file, or none: `Broken` where that fails, or where a file changed since this was made."""
-        for path, data in self._before.items():
-            if self._content(path) != data:
-                hint = "nothing was written; try again"
-                raise Broken([Problem(path, "output", "was changed by somebody else meanwhile", hint=hint)])
         try:
-            replace_together({self.package.folder / path: data for path, data in self.files.items()})
+            with locked(self.package.folder):
+                for path, data in self._before.items():
+                    if self._content(path) != data:
+                        hint = "nothing was written; try again"
+                        raise Broken([Problem(path, "output", "was changed by somebody else meanwhile", hint=hint)])
+                replace_together(self.package.folder, self.files)
         except OSError as error:
             place, hint = next(iter(self.files)), "nothing was written"
             raise Broken([Problem(place, "output", f"cannot be written: {error.strerror}", hint=hint)]) from None

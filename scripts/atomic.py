@@ -69,6 +69,25 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def frozen(path: Path) -> Iterator[Path]:
+    """The folder `path` as it is now, for as long as the block lasts, whoever replaces it meanwhile.
+
+    It is a folder of links beside it, which takes no room. Where links cannot be made it is `path` itself.
+    """
+    beside = path.with_name(f".{path.name}.frozen.{os.getpid()}.partial")
+    try:
+        try:
+            _remove_orphans(path)
+            shutil.copytree(path, beside, copy_function=os.link)
+        except (OSError, shutil.Error):
+            yield path
+        else:
+            yield beside
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
 def scratch() -> Iterator[Path]:
     """A folder for temporary files, which is removed at the end, and with it those of processes that were killed."""
     for orphan in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}.*.*"):

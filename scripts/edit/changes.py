@@ -7,6 +7,7 @@ import io
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +56,18 @@ class Change:
     def problems(self, done: Callable[[str], None] = lambda name: None, names: Iterable[str] = ()) -> list[Problem]:
         """All that `check` tells of the package with this change, or of the tables called `names`.
 
-        Raises `Broken` where its declaration is not sound.
+        Raises `Broken` where its declaration is not sound, or there is no room for a copy of the package.
         """
-        with Outside() as outside, scratch() as folder:
+        with Outside() as outside, ExitStack() as stack:
             from ..check import check
             from ..package import load
 
-            self._copy(folder)
+            try:
+                folder = stack.enter_context(scratch())
+                self._copy(folder)
+            except OSError as error:
+                message, hint = f"cannot be written: {error.strerror}", "make room, or name another folder in TMPDIR"
+                raise Broken([Problem("temporary files", "output", message, hint=hint)]) from None
             report, _ = check(load(folder), outside, names, done)
             return report.problems
 

@@ -129,17 +129,19 @@ class Job:
         """The files that there are neither before nor after the command."""
         return sorted(found.keys() - self.before.keys() - self.after.keys())
 
-    def start(self, folder: Path, temporary: Path, steps: int | None = None, **more) -> subprocess.Popen:
+    def start(
+        self, folder: Path, temporary: Path, steps: int | None = None, prefix: tuple[str, ...] = (), **more
+    ) -> subprocess.Popen:
         """The command at work on the package in `folder`, its temporary files below `temporary`.
 
-        With `steps` it ends itself at that step, as `stepping.py` counts them.
+        With `steps` it ends itself at that step, as `stepping.py` counts them; `prefix` is a command that runs it.
         """
         program = ["-m", "scripts"] if steps is None else [str(STEPPING), str(steps)]
         temporary.mkdir(exist_ok=True)
         settings = {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
         more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
         return subprocess.Popen(
-            [sys.executable, *program, *self.arguments],
+            [*prefix, sys.executable, *program, *self.arguments],
             cwd=folder,
             env=os.environ | settings,
             text=True,

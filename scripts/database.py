@@ -133,9 +133,15 @@ def _fill(
     tables: dict[str, Table],
     done: Callable[[str], None] = lambda name: None,
 ) -> None:
-    """Make everything that the database has, in `connection`."""
+    """Make everything that the database has, in `connection`.
+
+    Transactions are begun here: Python's own beginning of one looks for INSERT in a way that the locale
+    decides, and a Turkish one knows no I that is an i.
+    """
+    connection.execute("BEGIN")
     load(connection, package, tables, with_derived=True, done=done)
     connection.commit()
+    connection.execute("BEGIN")
     connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
     for name, schema in package.schemas.items():
         _index(connection, name, schema)

@@ -22,13 +22,13 @@ import pytest
 from conftest import ROOT, copied, problems, run
 from openpyxl import Workbook, load_workbook
 
-from scripts.journal import locked, replace_together
 from scripts.check import read_tables
 from scripts.edit import cells
 from scripts.edit.entry import Entry
 from scripts.edit.merge import Merge
 from scripts.edit.skeleton import _singular
 from scripts.edit.spreadsheets import ShownDate
+from scripts.journal import replace_together
 from scripts.package import load
 from scripts.problem import Broken
 

@@ -417,20 +417,7 @@ def test_a_table_whose_name_excel_does_not_take_stops_the_export(package, name):
     assert not list(package.glob("*dist*"))
 
 
-# The same every time, and never half
-
-
-def test_it_is_the_same_byte_for_byte(exported, tmp_path):
-    package = copied(tmp_path / "somewhere" / "else")
-    for name in TEXTS:
-        shutil.copy(ROOT / name, package)
-    settings = {"TZ": "Asia/Shanghai", "LC_ALL": "C", "PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "1"}
-    assert run("export", folder=package, env=settings).returncode == 0
-    first = {path.relative_to(exported): path.read_bytes() for path in exported.rglob("*") if path.is_file()}
-    again = package / "dist"
-    second = {path.relative_to(again): path.read_bytes() for path in again.rglob("*") if path.is_file()}
-    assert first.keys() == second.keys()
-    assert [str(name) for name in first if first[name] != second[name]] == []
+# Never half; the same every time: tests/stress
 
 
 @pytest.fixture(scope="module")

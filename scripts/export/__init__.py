@@ -92,7 +92,8 @@ def _write(package: Package, tables: dict[str, Table], folder: Path, book: bytes
     database.build(package, tables, folder / f"{declared.name}.db", done)
     (folder / "parquet").mkdir()
     for name, table in tables.items():
-        table.typed.write_parquet(folder / _parquet(name))
+        with open(folder / _parquet(name), "wb") as file:  # polars takes each path for UTF-8, whatever the locale says
+            table.typed.write_parquet(file)
         done(name)
     found = {path: ((folder / path).stat().st_size, told[path]) for path in _files(folder)}
     (folder / crate.NAME).write_bytes(_json(crate.metadata(package, found | {SUMS: (None, told[SUMS])})))

@@ -62,7 +62,7 @@ def real(tmp_path_factory) -> dict[str, Job]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_whenever_it_is_ended_each_file_is_old_or_new(command, small, full, figure, tmp_path):
-    told = tried(small[command], *((200, 1000) if full else (3, 3)), tmp_path)
+    told = tried(small[command], *((140, 60) if full else (3, 3)), tmp_path)
     figure(f"{command}: {told}")
 
 

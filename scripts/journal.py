@@ -63,7 +63,7 @@ def replace_together(folder: Path, contents: Mapping[str, bytes]) -> None:
                 _write(folder, before, contents)
         _remove(folder)
     except BaseException:
-        with suppress(OSError):  # the journal stays, and the next command tries again
+        with suppress(OSError, Broken):  # the journal stays, and the next command tries again
             _put_back(folder)
         raise
 
@@ -111,9 +111,11 @@ def _put_back(folder: Path) -> None:
             hint = f"see in {JOURNAL} what the files were before, put them as they should be, and remove it"
             raise Broken([Problem(path, "interrupted-change", message, hint=hint)])
     for path, data in before.items():
+        if now[path] == data:
+            continue
         if data is None:
-            (folder / path).unlink(missing_ok=True)
-        elif now[path] != data:
+            (folder / path).unlink()
+        else:
             with replacing(folder / path) as partial:
                 partial.write_bytes(data)
     _remove(folder)
@@ -125,7 +127,7 @@ def _remove(folder: Path) -> None:
 
 
 def _content(file: Path) -> bytes | None:
-    return file.read_bytes() if file.exists() else None
+    return file.read_bytes() if file.is_file() else None
 
 
 def _sum(data: bytes | None) -> str | None:

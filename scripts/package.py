@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -23,7 +24,8 @@ class Package:
     """A package whose declaration is sound.
 
     `folder` is where it lies, `descriptor` its `datapackage.json`, `resources` and `schemas` are
-    keyed by table name, in the order of the descriptor. `seen` is each file's stamp, taken before it was read.
+    keyed by table name, in the order of the descriptor. `seen` has each file's stamp, taken before
+    it was read.
     """
 
     def __init__(self, folder: Path, descriptor: Descriptor, schemas: dict[str, Schema], seen: dict[str, tuple | None]):
@@ -33,15 +35,19 @@ class Package:
         self.schemas = schemas
         self._seen = seen
 
-    def refuse_changed(self) -> None:
-        """Raise `Broken` where a table or schema is not the file any more that it was when this was loaded.
+    def look(self, path: str) -> None:
+        """Take the file's stamp anew, before it is read anew."""
+        self._seen[path] = _stamp(self.folder / path)
 
-        What was read in the meantime may then be of the one state in part and of the other.
+    def refuse_changed(self, paths: Iterable[str] | None = None) -> None:
+        """Raise `Broken` where one of the `paths`, all tables and schemas by default, is not the file that was read.
+
+        What was read may then be of one state of the package in part and of another one.
         """
-        for path, seen in self._seen.items():
-            if _stamp(self.folder / path) != seen:
-                hint = "nothing was written; try again when it is left alone"
-                raise Broken([Problem(path, "output", "was changed while it was read", hint=hint)])
+        for path in self._seen if paths is None else paths:
+            if _stamp(self.folder / path) != self._seen.get(path):
+                hint = "nothing was written; try again"
+                raise Broken([Problem(path, "output", "was changed by somebody else meanwhile", hint=hint)])
 
     def rule_place(self, table: str, rule: Rule) -> tuple[str, int]:
         """File and line at which `rule` of `table` is declared."""

@@ -26,6 +26,7 @@ Row = dict[str, str]  # a row's cells by column, as written; "" for an empty one
 def rows(package: Package, name: str) -> list[Row]:
     """The rows of a table, as its canonical form has them. Raises `Broken` where its file cannot be read safely."""
     path = package.resources[name].path
+    package.look(path)
     try:
         text, _ = canonical.formatted(decoded(package.folder / path, path), package.schemas[name])
     except ValueError as error:
@@ -49,9 +50,6 @@ class Change:
 
     package: Package
     files: dict[str, bytes]
-
-    def __post_init__(self):
-        self._before = {path: self._content(path) for path in self.files}
 
     def problems(self, done: Callable[[str], None] = lambda name: None, names: Iterable[str] = ()) -> list[Problem]:
         """All that `check` tells of the package with this change, or of the tables called `names`.
@@ -87,21 +85,14 @@ class Change:
         return new
 
     def write(self) -> None:
-        """Write every file, or none: `Broken` where that fails, or where a file changed since this was made."""
+        """Write every file, or none: `Broken` where that fails, or where a file changed since it was read."""
         try:
             with locked(self.package.folder):
-                for path, data in self._before.items():
-                    if self._content(path) != data:
-                        hint = "nothing was written; try again"
-                        raise Broken([Problem(path, "output", "was changed by somebody else meanwhile", hint=hint)])
+                self.package.refuse_changed(self.files)
                 replace_together(self.package.folder, self.files)
         except OSError as error:
             place, hint = next(iter(self.files)), "nothing was written"
             raise Broken([Problem(place, "output", f"cannot be written: {error.strerror}", hint=hint)]) from None
-
-    def _content(self, path: str) -> bytes | None:
-        file = self.package.folder / path
-        return file.read_bytes() if file.exists() else None
 
     def _copy(self, folder: Path) -> None:
         """The package with this change, in `folder`."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,50 +17,34 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A new file beside `path` to write to, which takes its place when the block ends well.
 
-    When it ends badly the new file is removed and `path` is as it was. What processes that were
-    killed left behind is removed too. OSError where the folder or the file cannot be written.
+    It has the permissions of the old one. When the block ends badly the new file is removed and `path` is as it was.
+    What processes that were killed left behind is removed too. OSError where the folder or the file cannot be
+    written, also where only the file itself says so.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     _remove_orphans(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        _keep(partial)
+        if path.exists():
+            shutil.copymode(path, partial)
+        keep(partial)
         os.replace(partial, path)
+        keep(path.parent)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def replace_together(contents: Mapping[Path, bytes]) -> None:
-    """Write all files, or leave all as they were: OSError where one cannot be written.
-
-    All new files are whole before the first takes its place. No system renames several files by one
-    call, so only a failure of power between the renames could leave some of them old.
-    """
-    before = {path: path.read_bytes() if path.exists() else None for path in contents}
-    try:
-        with ExitStack() as stack:
-            for path, data in contents.items():
-                stack.enter_context(replacing(path)).write_bytes(data)
-    except BaseException:
-        for path, data in before.items():
-            with suppress(OSError):  # what cannot be put back must not keep the others from it
-                if data is None:
-                    path.unlink(missing_ok=True)
-                elif path.read_bytes() != data:
-                    with replacing(path) as partial:
-                        partial.write_bytes(data)
-        raise
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """A new folder beside `path` to write to, which takes its place when the block ends well.
 
-    What is at `path` is whole at every moment, the old folder or the new one. No system swaps two
-    folders by a portable call, so there is a moment between two renames in which there is none. Who is
-    killed in that moment leaves the old one beside, and the next call puts it back. When the block ends
-    badly `path` is as it was. OSError where it cannot be written.
+    What is at `path` is whole at every moment, the old folder or the new one. Where the system cannot swap two
+    folders by one call there is a moment between two renames in which there is none. Who is killed in that moment
+    leaves the old one beside, and the next call puts it back. When the block ends badly `path` is as it was.
+    OSError where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _put_back(path)
@@ -66,12 +54,13 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         partial.mkdir()
         yield partial
-        for each in partial.rglob("*"):
-            if each.is_file():
-                _keep(each)
-        if path.exists():
-            os.rename(path, aside)
-        os.rename(partial, path)
+        for each in (*partial.rglob("*"), partial):
+            keep(each)
+        if not _swapped(partial, path):
+            if path.exists():
+                os.rename(path, aside)
+            os.rename(partial, path)
+        keep(path.parent)
     finally:
         if aside.exists() and not path.exists():
             os.rename(aside, path)
@@ -79,17 +68,68 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _keep(file: Path) -> None:
-    """See to it that the file's content outlives a failure of power, before anything is renamed to it."""
-    with open(file, "rb") as whole:
-        os.fsync(whole.fileno())
+@contextmanager
+def frozen(path: Path) -> Iterator[Path]:
+    """The folder `path` as it is now, for as long as the block lasts, whoever replaces it meanwhile.
+
+    It is a folder of links beside it, which takes no room. Where links cannot be made it is `path` itself.
+    """
+    beside = path.with_name(f".{path.name}.frozen.{os.getpid()}.partial")
+    try:
+        try:
+            _remove_orphans(path)
+            shutil.copytree(path, beside, copy_function=os.link)
+        except (OSError, shutil.Error):
+            yield path
+        else:
+            yield beside
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files, which is removed at the end, and with it those of processes that were killed."""
+    for orphan in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}.*.*"):
+        if not _runs(orphan.name.split(".")[1]):
+            shutil.rmtree(orphan, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}.{os.getpid()}.") as folder:
+        yield Path(folder)
+
+
+def keep(path: Path) -> None:
+    """See to it that a file's content, or the names in a folder, outlive a failure of power."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open folders
+    whole = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(whole)
+    finally:
+        os.close(whole)
+
+
+_SCRATCH = "prc-reach"
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+_CANNOT = (errno.EINVAL, errno.ENOENT, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+def _swapped(one: Path, other: Path) -> bool:
+    """Swap two folders by the one call that Linux has for it; whether that could be done. OSError where it failed."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None:
+        return False
+    if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    if ctypes.get_errno() in _CANNOT:  # the file system knows no such thing, or there is nothing to swap with
+        return False
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))
 
 
 def _put_back(path: Path) -> None:
     """Put back what a process that was killed between its two renames set aside, or remove it where it is replaced."""
     for aside in path.parent.glob(f".{path.name}.*.old"):
         writer = aside.name[len(path.name) + 2 : -len(".old")]
-        if not writer.isdigit() or _runs(int(writer)):
+        if _runs(writer):
             continue
         if path.exists():
             shutil.rmtree(aside)
@@ -100,19 +140,20 @@ def _put_back(path: Path) -> None:
 def _remove_orphans(path: Path) -> None:
     for orphan in path.parent.glob(f".{path.name}.*.partial"):
         writer = orphan.name.split(".")[-2]
-        if writer.isdigit() and not _runs(int(writer)):
+        if not _runs(writer):
             if orphan.is_dir():
                 shutil.rmtree(orphan)
             else:
                 orphan.unlink(missing_ok=True)
 
 
-def _runs(process: int) -> bool:
-    if process == os.getpid():
-        return False
+def _runs(process: str) -> bool:
+    """Whether the process with this number is at work, or what should be a number is none; this one does not count."""
+    if not process.isdigit() or int(process) == os.getpid():
+        return not process.isdigit()
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from .atomic import replacing
 from .decoding import BYTE_ORDER_MARK, decoded
 from .descriptor import Schema
+from .journal import locked
 from .package import Package
 from .problem import Broken, Problem
 from .text import mended
@@ -74,10 +75,11 @@ def not_canonical(package: Package, name: str) -> Problem | None:
 
 def rewrite(package: Package, name: str) -> list[str]:
     """Write the table called `name` in canonical form, and say in words what was done. Raises as `form`, and OSError."""
-    found = form(package, name)
-    if found.done:
-        with replacing(package.folder / found.path) as partial:
-            partial.write_text(found.after, "utf-8", newline="\n")
+    with locked(package.folder):  # lest a row be lost that is added between reading and writing
+        found = form(package, name)
+        if found.done:
+            with replacing(package.folder / found.path) as partial:
+                partial.write_text(found.after, "utf-8", newline="\n")
     return found.done
 
 

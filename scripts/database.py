@@ -33,8 +33,8 @@ def build(
 ) -> Path:
     """Write the database of `tables` to `output` and return it; `done` is called with each table.
 
-    Raises `Broken` where the file cannot be written or a foreign key dangles. `output` then is as
-    it was.
+    Raises `Broken` where the file cannot be written, a foreign key dangles, or the package was changed since
+    it was loaded. `output` then is as it was.
     """
     try:
         if (output.exists() or output.is_symlink()) and not _is_database(output):
@@ -43,6 +43,7 @@ def build(
             )
         with replacing(output) as partial:
             _write(package, tables, partial, done)
+            package.refuse_changed()
     except sqlite3.IntegrityError as error:
         raise Broken(
             [Problem(str(output), "output", f"was not built: {error}", hint="run `prc-reach check`")]
@@ -137,9 +138,15 @@ def _fill(
     tables: dict[str, Table],
     done: Callable[[str], None] = lambda name: None,
 ) -> None:
-    """Make everything that the database has, in `connection`."""
+    """Make everything that the database has, in `connection`.
+
+    Transactions are begun here: Python's own beginning of one looks for INSERT in a way that the locale
+    decides, and a Turkish one knows no I that is an i.
+    """
+    connection.execute("BEGIN")
     load(connection, package, tables, with_derived=True, done=done)
     connection.commit()
+    connection.execute("BEGIN")
     connection.create_function("spaced", 1, lambda text: spaced(text) if text else text, deterministic=True)
     for name, schema in package.schemas.items():
         _index(connection, name, schema)

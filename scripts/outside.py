@@ -45,7 +45,7 @@ class Outside:
     """
 
     def __enter__(self) -> Outside:
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self._errors = _unnamed_file()
         command = [sys.executable, "-P", Path(__file__)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, encoding="utf-8"
@@ -85,6 +85,13 @@ class Outside:
         if self._process.returncode:
             self._errors.seek(0)
             raise RuntimeError(self._errors.read().strip().rpartition("\n")[2])
+
+
+def _unnamed_file():
+    """A file that only we know of: in memory where the system has such, since the disk may be full or read-only."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("errors"), "w+", encoding="utf-8")
+    return tempfile.TemporaryFile("w+", encoding="utf-8")
 
 
 def _validated(job: dict) -> Iterator[dict]:

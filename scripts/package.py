@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from . import jsonlines
+from . import journal, jsonlines
 from .dates import EDTF, derived_names
 from .descriptor import POLARS_TYPES, Descriptor, ForeignKey, Rule, Schema
 from .faults import validated
@@ -25,14 +27,30 @@ class Package:
     """A package whose declaration is sound.
 
     `folder` is where it lies, `descriptor` its `datapackage.json`, `resources` and `schemas` are
-    keyed by table name, in the order of the descriptor.
+    keyed by table name, in the order of the descriptor. `seen` has each file's stamp, taken before
+    it was read.
     """
 
-    def __init__(self, folder: Path, descriptor: Descriptor, schemas: dict[str, Schema]):
+    def __init__(self, folder: Path, descriptor: Descriptor, schemas: dict[str, Schema], seen: dict[str, tuple | None]):
         self.folder = folder
         self.descriptor = descriptor
         self.resources = {resource.name: resource for resource in descriptor.resources}
         self.schemas = schemas
+        self._seen = seen
+
+    def look(self, path: str) -> None:
+        """Take the file's stamp anew, before it is read anew."""
+        self._seen[path] = _stamp(self.folder / path)
+
+    def refuse_changed(self, paths: Iterable[str] | None = None) -> None:
+        """Raise `Broken` where one of the `paths`, all tables and schemas by default, is not the file that was read.
+
+        What was read may then be of one state of the package in part and of another one.
+        """
+        for path in self._seen if paths is None else paths:
+            if _stamp(self.folder / path) != self._seen.get(path):
+                hint = "nothing was written; try again"
+                raise Broken([Problem(path, "output", "was changed by somebody else meanwhile", hint=hint)])
 
     def rule_place(self, table: str, rule: Rule) -> tuple[str, int]:
         """File and line at which `rule` of `table` is declared."""
@@ -42,12 +60,16 @@ class Package:
 
 
 def load(folder: Path) -> Package:
-    """The package in `folder`. Raises `Broken` with everything that is wrong in its declaration."""
+    """The package in `folder`, a change that was interrupted put back. Raises `Broken` with all that is wrong in its declaration."""
+    journal.finish(folder)
+    seen = {DESCRIPTOR: _stamp(folder / DESCRIPTOR)}
     value, text = jsonlines.read(folder / DESCRIPTOR, DESCRIPTOR)
     descriptor = validated(Descriptor, value, DESCRIPTOR, partial(jsonlines.line_of, text))
     problems = list(_path_problems(folder, descriptor, text))
     if problems:
         raise Broken(problems)
+    for resource in descriptor.resources:
+        seen |= {path: _stamp(folder / path) for path in (resource.path, resource.schema_path)}
     schemas: dict[str, Schema] = {}
     texts: dict[str, str] = {}
     for resource in descriptor.resources:
@@ -63,7 +85,16 @@ def load(folder: Path) -> Package:
     problems += _stray_files(folder, descriptor)
     if problems:
         raise Broken(problems)
-    return Package(folder, descriptor, schemas)
+    return Package(folder, descriptor, schemas, seen)
+
+
+def _stamp(file: Path) -> tuple | None:
+    """What differs when the file is another one or was written to; None where there is none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _schemas_problems(descriptor: Descriptor, schemas: dict[str, Schema], texts: dict[str, str]):

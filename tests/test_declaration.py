@@ -10,10 +10,9 @@ import pytest
 from conftest import problems, run
 from pydantic import ValidationError
 
-from scripts.descriptor import Constraints, Field
-
 from scripts import settings
 from scripts.database import in_order
+from scripts.descriptor import Constraints, Field
 from scripts.package import load
 from scripts.problem import Broken
 

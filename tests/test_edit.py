@@ -33,6 +33,7 @@ from scripts.edit.entry import Entry
 from scripts.edit.merge import Merge
 from scripts.edit.skeleton import _singular
 from scripts.edit.spreadsheets import ShownDate
+from scripts.journal import JOURNAL, replace_together
 from scripts.package import load
 from scripts.problem import Broken
 
@@ -326,10 +327,11 @@ def test_ids_of_new_tables_are_called_like_those_of_the_old(declared):
 
 
 class Interrupted(Mapping):
-    """Files to write, the first of which somebody makes a folder before any takes its place."""
+    """Files to write below a folder, the first of which somebody makes a folder before any takes its place."""
 
-    def __init__(self, first: Path, second: Path):
-        self._files = {first: b"new", second: b"new"}
+    def __init__(self, folder: Path):
+        self._files = {"first": b"new", "second": b"new"}
+        self._folder = folder
 
     def __getitem__(self, path):
         return self._files[path]
@@ -342,15 +344,133 @@ class Interrupted(Mapping):
 
     def items(self):
         yield from self._files.items()
-        (next(iter(self._files)) / "inside").mkdir(parents=True)
+        (self._folder / "first/inside").mkdir(parents=True)
 
 
 def test_files_are_written_together_or_not_at_all(tmp_path):
     (tmp_path / "second").write_bytes(b"old")
     with pytest.raises(OSError):
-        replace_together(Interrupted(tmp_path / "first", tmp_path / "second"))
+        replace_together(tmp_path, Interrupted(tmp_path))
     assert (tmp_path / "second").read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+# `new-table` makes a schema and a CSV file and changes datapackage.json; this kills it before the last of the three.
+KILLED = """
+import os, signal, sys
+taken = 0
+def kill_before_the_last_takes_its_place(event, arguments):
+    global taken
+    if event == "os.rename":
+        taken += 1
+        if taken == 4:  # the first is the journal
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(kill_before_the_last_takes_its_place)
+from scripts.cli import main
+main()
+"""
+
+
+@pytest.fixture
+def half_changed(package) -> tuple[Path, dict[str, bytes]]:
+    """A package in which a new table was left half made, and what it was before."""
+    before = state(package)
+    command = [sys.executable, "-c", KILLED, "new-table", "port_calls"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    killed = subprocess.run(command, cwd=package, env=environment, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed
+    assert state(package)["datapackage.json"] != before["datapackage.json"]
+    assert not (package / "schemas/port_calls.json").exists() and (package / JOURNAL).exists()
+    return package, before
+
+
+def test_a_change_that_was_killed_halfway_is_put_back_by_the_next_command(half_changed):
+    package, before = half_changed
+    assert run("explain", folder=package).returncode == 0
+    left = {path for path in state(package) if not path.endswith(".partial")}
+    assert left == set(before) and state(package).items() >= before.items()
+    assert run("new-table", "port_calls", folder=package).returncode == 0
+    assert state(package).keys() - before.keys() == {"schemas/port_calls.json", "tables/port_calls.csv"}
+
+
+def test_what_was_edited_since_is_not_put_back(half_changed):
+    package, before = half_changed
+    descriptor = package / "datapackage.json"
+    edited = descriptor.read_text("utf-8").replace("0.1.0", "0.1.1")
+    descriptor.write_text(edited, "utf-8")
+    found = state(package)
+    result = run("check", folder=package)
+    assert result.returncode == 2 and "datapackage.json" in result.stdout and JOURNAL in result.stdout, result
+    assert state(package) == found
+    assert json.loads((package / JOURNAL).read_text("utf-8"))["datapackage.json"]["before"].encode() in before.values()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"tables/places.csv": 1}', '{"../places.csv": {"before": "x", "after": null}}', '{"\\u0000": {}}'],
+)
+def test_a_journal_that_is_none_is_told_and_touches_nothing(package, text):
+    (package / JOURNAL).write_text(text)
+    before = state(package.parent)
+    result = run("explain", folder=package)
+    assert result.returncode == 2 and "is no journal of a change" in result.stdout, result
+    assert "Traceback" not in result.stderr and state(package.parent) == before
+
+
+# Adds rows one by one, as `new` does without its check, or puts what was added in form, as `fmt` does.
+AT_WORK = """
+import sys
+from pathlib import Path
+from scripts.canonical import rewrite
+from scripts.edit.changes import Change, rows, written
+from scripts.package import load
+from scripts.problem import Broken
+package, who = load(Path(".")), sys.argv[1]
+path, schema = package.resources["countries"].path, package.schemas["countries"]
+for number in range(60):
+    while who == "fmt":
+        rewrite(package, "countries")
+        break
+    while who != "fmt":
+        row = dict.fromkeys(schema.names, "") | {"country_id": f"{who}{number:02}", "note": who}
+        try:
+            Change(package, {path: written(schema, [*rows(package, "countries"), row]) + b"\\n"}).write()
+            break
+        except Broken as broken:
+            assert "meanwhile" in broken.problems[0].message
+"""
+
+
+def test_no_row_is_lost_where_several_write_at_once(package):
+    before = len(rows(package, "countries"))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    working = [
+        subprocess.Popen([sys.executable, "-c", AT_WORK, who], cwd=package, env=environment)
+        for who in ("A", "B", "fmt", "fmt")
+    ]
+    assert [process.wait(timeout=120) for process in working] == [0] * 4
+    assert len(rows(package, "countries")) == before + 120
+    assert not list(package.rglob(".*"))
+
+
+def test_what_a_killed_check_left_among_temporary_files_is_removed(package, tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    temporary = tmp_path / "temporary"
+    for writer in (gone.pid, os.getpid(), "notes"):
+        (temporary / f"prc-reach.{writer}.abc").mkdir(parents=True)
+    assert run("new", "places", *PLACE, folder=package, env={"TMPDIR": str(temporary)}).returncode == 0
+    assert {path.name for path in temporary.iterdir()} == {f"prc-reach.{os.getpid()}.abc", "prc-reach.notes.abc"}
+
+
+def test_nowhere_to_put_temporary_files_is_told(package):
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); from scripts.cli import main; main()"
+    before = state(package)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code, "new", "places", *PLACE]
+    result = subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True)
+    assert result.returncode == 2 and "temporary files" in result.stdout, result
+    assert "Traceback" not in result.stderr and state(package) == before
 
 
 # Spreadsheets

@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import canonical
-from ..atomic import replace_together
+from ..atomic import scratch
 from ..decoding import decoded
 from ..descriptor import Schema
+from ..journal import locked, replace_together
 from ..outside import Outside
 from ..package import DESCRIPTOR, Package
 from ..problem import Broken, Problem
@@ -25,6 +26,7 @@ Row = dict[str, str]  # a row's cells by column, as written; "" for an empty one
 def rows(package: Package, name: str) -> list[Row]:
     """The rows of a table, as its canonical form has them. Raises `Broken` where its file cannot be read safely."""
     path = package.resources[name].path
+    package.look(path)
     try:
         text, _ = canonical.formatted(decoded(package.folder / path, path), package.schemas[name])
     except ValueError as error:
@@ -49,20 +51,22 @@ class Change:
     package: Package
     files: dict[str, bytes]
 
-    def __post_init__(self):
-        self._before = {path: self._content(path) for path in self.files}
-
     def problems(self, done: Callable[[str], None] = lambda name: None, names: Iterable[str] = ()) -> list[Problem]:
         """All that `check` tells of the package with this change, or of the tables called `names`.
 
-        Raises `Broken` where its declaration is not sound.
+        Raises `Broken` where its declaration is not sound, or there is no room for a copy of the package.
         """
-        with Outside() as outside, tempfile.TemporaryDirectory() as folder:
+        with Outside() as outside, ExitStack() as stack:
             from ..check import check
             from ..package import load
 
-            self._copy(Path(folder))
-            report, _ = check(load(Path(folder)), outside, names, done)
+            try:
+                folder = stack.enter_context(scratch())
+                self._copy(folder)
+            except OSError as error:
+                message, hint = f"cannot be written: {error.strerror}", "make room, or name another folder in TMPDIR"
+                raise Broken([Problem("temporary files", "output", message, hint=hint)]) from None
+            report, _ = check(load(folder), outside, names, done)
             return report.problems
 
     def new_problems(self, done: Callable[[str], None] = lambda name: None) -> list[Problem]:
@@ -81,20 +85,14 @@ class Change:
         return new
 
     def write(self) -> None:
-        """Write every file, or none: `Broken` where that fails, or where a file changed since this was made."""
-        for path, data in self._before.items():
-            if self._content(path) != data:
-                hint = "nothing was written; try again"
-                raise Broken([Problem(path, "output", "was changed by somebody else meanwhile", hint=hint)])
+        """Write every file, or none: `Broken` where that fails, or where a file changed since it was read."""
         try:
-            replace_together({self.package.folder / path: data for path, data in self.files.items()})
+            with locked(self.package.folder):
+                self.package.refuse_changed(self.files)
+                replace_together(self.package.folder, self.files)
         except OSError as error:
             place, hint = next(iter(self.files)), "nothing was written"
             raise Broken([Problem(place, "output", f"cannot be written: {error.strerror}", hint=hint)]) from None
-
-    def _content(self, path: str) -> bytes | None:
-        file = self.package.folder / path
-        return file.read_bytes() if file.exists() else None
 
     def _copy(self, folder: Path) -> None:
         """The package with this change, in `folder`."""

@@ -38,7 +38,8 @@ def export(
     The folder is written beside `output` and takes its place when it is whole (see
     `atomic.replacing_folder`). A reader of several files may get some from the export before; `SHA256SUMS`
     tells. `done` is called with each table's name, `STEPS` times. Raises `Broken`, and leaves `output` as it
-    was, where it is no earlier export of this package, cannot be written, or Excel cannot hold a table.
+    was, where it is no earlier export of this package, cannot be written, Excel cannot hold a table, or the
+    package was changed since it was loaded.
     """
     output = output.resolve()
     refuse_foreign(package, output)
@@ -46,6 +47,7 @@ def export(
         book = workbook.book(package, tables, _reading(package.folder), done)
         with replacing_folder(output) as folder:
             _write(package, tables, folder, book, done)
+            package.refuse_changed()
             refuse_foreign(package, output)  # once more, for what was put there in the meantime
     except OSError as error:
         hint = "the old export, if there was one, is untouched"
@@ -91,7 +93,8 @@ def _write(package: Package, tables: dict[str, Table], folder: Path, book: bytes
     database.build(package, tables, folder / f"{declared.name}.db", done)
     (folder / "parquet").mkdir()
     for name, table in tables.items():
-        table.typed.write_parquet(folder / _parquet(name))
+        with open(folder / _parquet(name), "wb") as file:  # polars takes each path for UTF-8, whatever the locale says
+            table.typed.write_parquet(file)
         done(name)
     found = {path: ((folder / path).stat().st_size, told[path]) for path in _files(folder)}
     (folder / crate.NAME).write_bytes(_json(crate.metadata(package, found | {SUMS: (None, told[SUMS])})))

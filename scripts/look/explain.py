@@ -63,6 +63,7 @@ _BUILT_IN = {
     "json": ("datapackage.json and the schemas are JSON, no key twice.", "Look for a missing comma, quote or bracket just before the place that is named."),
     "yaml": ("metadata.yml is YAML, with the settings that the site knows.", "Look at indentation and quotes at the line that is named."),
     "frictionless": ("frictionless can read the package's declaration and gets through its tables.", "Run `frictionless validate datapackage.json` to see what it says by itself."),
+    "interrupted-change": ("A command that changes several files changes all or none; what was left half done is put back before the next begins.", "Do as the hint says; `git diff` shows what differs from the last commit."),
     "output": ("What a command writes can be written where it is told to.", "Give another file or folder, or look at its permissions; what was there is untouched."),
     "port": ("The address and port to serve on are free.", "Give another with --port, or 0 for any that is free."),
     "excel-cell-length": ("A cell is not longer than Excel takes.", "Shorten the cell."),

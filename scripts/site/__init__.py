@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket as sockets
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ import uvicorn
 from datasette.app import Datasette
 
 from .. import settings
+from ..atomic import frozen
 from ..package import Package
 from ..problem import Broken, Problem
 from .content import Content
@@ -51,13 +53,17 @@ def listen(port: int, host: str = HOST) -> sockets.socket:
 
 
 def serve(package: Package, export: Path, socket: sockets.socket, ready: Callable[[str], None]) -> None:
-    """Serve the package's `export` on `socket` until interrupted; `ready` is called with the address."""
-    datasette = site(package, export)
-    host, port = socket.getsockname()
-    ready(f"http://{host}:{port}/")
-    # Behind a reverse proxy the address that readers see comes from it, so that links are right.
-    config = uvicorn.Config(datasette.app(), log_level="warning", access_log=False, proxy_headers=True)
-    with suppress(KeyboardInterrupt):  # the way to end it
+    """Serve the package's `export` on `socket` until interrupted or ended; `ready` is called with the address.
+
+    What is served is the export as it is now: a new one that takes its place is served when this is started anew.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is frozen is removed then too
+    with suppress(KeyboardInterrupt), frozen(export.resolve()) as folder:  # the way to end it
+        datasette = site(package, folder)
+        host, port = socket.getsockname()
+        ready(f"http://{host}:{port}/")
+        # Behind a reverse proxy the address that readers see comes from it, so that links are right.
+        config = uvicorn.Config(datasette.app(), log_level="warning", access_log=False, proxy_headers=True)
         asyncio.run(uvicorn.Server(config).serve(sockets=[socket]))
 
 

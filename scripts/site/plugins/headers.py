@@ -5,6 +5,8 @@ import hashlib
 from datasette import hookimpl
 from starlette.middleware.gzip import GZipMiddleware
 
+from scripts.site.gate import Gate
+
 # Nothing but what the site itself serves is ever loaded, and nobody may frame it.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -27,7 +29,7 @@ _PACKED = (".db", ".zip", ".xlsx", ".parquet")
 @hookimpl
 def asgi_wrapper(datasette):
     def wrap(app):
-        plain = _with_headers(app, datasette.content.fingerprint)
+        plain = _with_headers(Gate(app), datasette.content.fingerprint)
         packing = GZipMiddleware(plain, minimum_size=800, compresslevel=5)  # higher costs time and saves little
 
         async def answer(scope, receive, send):

@@ -1,0 +1,130 @@
+"""What a request must be like to be answered, and how many that cost much are answered at once.
+
+This site only reads, so most of what HTTP knows is refused here, before anything else sees it. What costs
+much takes its turn, so that ordinary pages are answered whatever is asked beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+from datasette import Response
+
+from .database import OWN_SQL
+
+TURNS = 4  # costly requests that are answered at once: 4 times an answer's 4 MB, and what is made of it
+WAITING = 60  # more that wait for their turn; who comes then is told to come again
+PATIENCE = 60  # seconds from a costly request to the end of its answer
+_BODY = 1_000_000  # bytes; only names to reconcile are sent
+_PARAMETERS = 100  # in an address; the longest form has 40
+_SQL = frozenset(["sql", "_where"])
+_COSTLY = frozenset(["_size", "_stream", "_searchmode", "_labels"])  # more rows than a page has, or rawer search
+_HOST = re.compile(rb"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_POSTED = "/reconcile"  # the only path that takes more than an address
+
+
+class Gate:
+    """An ASGI application before `app`."""
+
+    def __init__(self, app: Callable):
+        self._app, self._turns, self._waiting = app, asyncio.Semaphore(TURNS), 0
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        if refused := _refusal(scope):
+            return await refused.asgi_send(send)
+        if scope["method"] == "POST":
+            body = await _body(receive)
+            if body is None:
+                return await _told(413, f"at most {_BODY:,} bytes may be sent").asgi_send(send)
+            return await self._app(scope, _replayed(body), send)
+        keys = {key for key, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)}
+        OWN_SQL.set(not keys.isdisjoint(_SQL))
+        if OWN_SQL.get() or _costly(scope["path"], keys):
+            return await self._in_turn(scope, receive, send)
+        await self._app(scope, _replayed(b""), send)
+
+    async def _in_turn(self, scope, receive, send) -> None:
+        """Answer when it is this request's turn; give up when its reader has gone, or takes too long."""
+        if self._waiting >= WAITING:
+            return await _told(503, "too many costly requests at once: come again in a while").asgi_send(send)
+        started = False
+
+        async def sending(message):
+            nonlocal started
+            started = True
+            await send(message)
+
+        async def answer():
+            async with self._turns:
+                await self._app(scope, _replayed(b""), sending)
+
+        async def gone():
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        self._waiting += 1
+        tasks = [asyncio.ensure_future(each()) for each in (answer, gone)]
+        try:
+            done, _ = await asyncio.wait(tasks, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._waiting -= 1
+            for task in tasks:
+                task.cancel()
+        if not done and not started:
+            await _told(503, "its turn did not come: come again in a while").asgi_send(send)
+
+
+def _refusal(scope: dict) -> Response | None:
+    """Why the request is not answered, or None."""
+    if scope["type"] != "http":
+        return _told(400, "this site speaks HTTP alone")
+    method, raw = scope["method"], scope.get("raw_path") or scope["path"].encode()
+    if method not in ("GET", "HEAD", "OPTIONS", "POST") or (method == "POST" and scope["path"] != _POSTED):
+        return _told(405, "this site only reads", {"allow": "GET, HEAD, OPTIONS"})
+    if method == "OPTIONS":
+        return _told(200, "", {"allow": "GET, HEAD, OPTIONS"})
+    # A browser takes `//` and `/\` at the beginning of an address for another host.
+    if not raw.startswith(b"/") or raw[1:2] == b"/" or b"\\" in raw:
+        return _told(404, "there is no such page")
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) > 1 or not all(_HOST.fullmatch(host) for host in hosts):
+        return _told(400, "the header Host is not a host's name")
+    if scope["query_string"].count(b"&") >= _PARAMETERS:
+        return _told(400, f"an address may have {_PARAMETERS} parameters")
+    return None
+
+
+def _costly(path: str, keys: set[str]) -> bool:
+    return path.endswith(".xlsx") or any(key in _COSTLY or key.startswith("_facet") for key in keys)
+
+
+def _told(status: int, why: str, headers: dict | None = None) -> Response:
+    again = {"retry-after": "5"} if status == 503 else {}
+    return Response.text(why, status, {"access-control-allow-origin": "*", **again, **(headers or {})})
+
+
+async def _body(receive: Callable) -> bytes | None:
+    """What is sent; None if that is too much, or breaks off."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if message["type"] != "http.request" or size > _BODY:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _replayed(body: bytes) -> Callable:
+    async def receive() -> dict:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

@@ -11,6 +11,7 @@ This module is also the program of such a process, so it imports little: it star
 
 from __future__ import annotations
 
+import os
 import pickle
 import resource
 import signal
@@ -31,7 +32,7 @@ from scripts.phrases import phrased
 ANSWER = 4_000_000  # bytes of an answer's values, as Python holds them
 HEAP = 64_000_000  # bytes that SQLite may take in such a process: sorting every row of the package takes 8
 ADDRESSES = 256_000_000  # bytes of all its memory, with the program itself
-_GRACE = 0.5  # seconds after a query's time is over until its process is ended
+_GRACE = 0.2  # seconds after a query's time is over until its process is ended
 _LENGTH = 1_000_000  # bytes of a string, blob or row; the export refuses a cell of 32,768 characters
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: _LENGTH,
@@ -144,6 +145,7 @@ class Sandbox:
 def main(path: str) -> None:
     """Answer the queries that come on the standard input, until it ends."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    os.nice(10)  # ordinary pages first
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, with whom the input ends
     connection = sqlite3.connect(f"file:{quote(path)}?immutable=1", uri=True)
     connection.text_factory = lambda text: str(text, "utf-8", "replace")

@@ -14,14 +14,17 @@ from urllib.parse import parse_qsl
 from datasette import Response
 
 from .database import OWN_SQL
+from .turns import Turn
 
-TURNS = 4  # costly requests that are answered at once: 4 times an answer's 4 MB, and what is made of it
-WAITING = 60  # more that wait for their turn; who comes then is told to come again
+TURNS = 2  # costly answers that are made at once
+PLACES = 8  # costly answers that are made or sent: so often 4 MB of values, as text up to 28
+WAITING = 40  # costly requests at once, with up to 4 MB of values each; who comes then is told to come again
 PATIENCE = 60  # seconds from a costly request to the end of its answer
 _BODY = 1_000_000  # bytes; only names to reconcile are sent
 _PARAMETERS = 100  # in an address; the longest form has 40
 _SQL = frozenset(["sql", "_where"])
 _COSTLY = frozenset(["_size", "_stream", "_searchmode", "_labels"])  # more rows than a page has, or rawer search
+_FACETS = 5  # to count, beside those that a table has by itself
 _HOST = re.compile(rb"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _POSTED = "/reconcile"  # the only path that takes more than an address
 
@@ -30,7 +33,8 @@ class Gate:
     """An ASGI application before `app`."""
 
     def __init__(self, app: Callable):
-        self._app, self._turns, self._waiting = app, asyncio.Semaphore(TURNS), 0
+        self._app, self._waiting = app, 0
+        self._turns, self._places = asyncio.Semaphore(TURNS), asyncio.Semaphore(PLACES)
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -42,26 +46,33 @@ class Gate:
             if body is None:
                 return await _told(413, f"at most {_BODY:,} bytes may be sent").asgi_send(send)
             return await self._app(scope, _replayed(body), send)
-        keys = {key for key, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)}
-        OWN_SQL.set(not keys.isdisjoint(_SQL))
-        if OWN_SQL.get() or _costly(scope["path"], keys):
-            return await self._in_turn(scope, receive, send)
+        keys = [key for key, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)]
+        own_sql = not _SQL.isdisjoint(keys)
+        if own_sql or _costly(scope["path"], keys):
+            return await self._in_turn(scope, receive, send, own_sql)
         await self._app(scope, _replayed(b""), send)
 
-    async def _in_turn(self, scope, receive, send) -> None:
+    async def _in_turn(self, scope, receive, send, own_sql: bool) -> None:
         """Answer when it is this request's turn; give up when its reader has gone, or takes too long."""
         if self._waiting >= WAITING:
             return await _told(503, "too many costly requests at once: come again in a while").asgi_send(send)
-        started = False
+        turn, began = Turn(self._places, self._turns), False
 
         async def sending(message):
-            nonlocal started
-            started = True
+            nonlocal began
+            began = True
+            turn.began()
             await send(message)
 
         async def answer():
-            async with self._turns:
+            try:
+                if own_sql:  # which costs only when it has an answer, and that is large
+                    OWN_SQL.set(turn)
+                else:
+                    await turn.take()
                 await self._app(scope, _replayed(b""), sending)
+            finally:
+                turn.over()
 
         async def gone():
             while (await receive())["type"] != "http.disconnect":
@@ -77,7 +88,7 @@ class Gate:
             self._waiting -= 1
             for task in tasks:
                 task.cancel()
-        if not done and not started:
+        if not done and not began:
             await _told(503, "its turn did not come: come again in a while").asgi_send(send)
 
 
@@ -101,8 +112,9 @@ def _refusal(scope: dict) -> Response | None:
     return None
 
 
-def _costly(path: str, keys: set[str]) -> bool:
-    return path.endswith(".xlsx") or any(key in _COSTLY or key.startswith("_facet") for key in keys)
+def _costly(path: str, keys: list[str]) -> bool:
+    facets = sum(key.startswith("_facet") for key in keys)
+    return path.endswith(".xlsx") or facets > _FACETS or not _COSTLY.isdisjoint(keys)
 
 
 def _told(status: int, why: str, headers: dict | None = None) -> Response:

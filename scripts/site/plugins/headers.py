@@ -1,6 +1,8 @@
 """Datasette plugin: what goes out with every answer. Security headers, HTTP caching by content, compression."""
 
+import asyncio
 import hashlib
+from collections.abc import Iterator
 
 from datasette import hookimpl
 from starlette.middleware.gzip import GZipMiddleware
@@ -23,6 +25,7 @@ _SECURITY = {
 # A browser asks each time and mostly hears 304; a shared cache may answer by itself for five minutes.
 _CACHING = "public, max-age=0, s-maxage=300, must-revalidate"
 _FOR_EVER = "public, max-age=31536000, immutable"  # what is asked for by its version
+_PIECE = 65_536
 _PACKED = (".db", ".zip", ".xlsx", ".parquet")
 
 
@@ -53,11 +56,24 @@ def _with_headers(app, fingerprint: str):
             return await send({"type": "http.response.body", "body": b""})
 
         async def sending(message):
-            await send(_completed(message, tag, scope) if message["type"] == "http.response.start" else message)
+            if message["type"] == "http.response.start":
+                return await send(_completed(message, tag, scope))
+            for message in _pieces(message):
+                await send(message)
+                await asyncio.sleep(0)  # a stream is others' turn too, see turns.py
 
         await app(scope, receive, sending)
 
     return answer
+
+
+def _pieces(message: dict) -> Iterator[dict]:
+    """The part of an answer in pieces of 64 kB, of which the server holds one at a time for a slow reader."""
+    body = message.get("body", b"")
+    last = max(0, len(body) - 1) // _PIECE * _PIECE
+    for start in range(0, last, _PIECE):
+        yield {"type": "http.response.body", "body": body[start : start + _PIECE], "more_body": True}
+    yield {**message, "body": body[last:]}
 
 
 def _tag(scope: dict, fingerprint: str) -> str | None:

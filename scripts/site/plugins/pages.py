@@ -35,9 +35,16 @@ def prepare_jinja2_environment(env, datasette):
     env.globals |= {
         "content": datasette.content,
         "plain": datasette.content.plain,
+        "filled": _filled,
         "readable_suffix": READABLE,
         "chart_width": pictures.WIDTH,
     }
+
+
+def _filled(rows: list, readable: bool) -> list[str]:
+    """The columns that a table shows: all, but in a readable view only those with a value in one of the rows."""
+    shown = {cell["column"]: None for row in rows for cell in row if not readable or cell["raw"] is not None}
+    return list(shown)
 
 
 @hookimpl

@@ -58,8 +58,8 @@ def _with_headers(app, fingerprint: str):
         async def sending(message):
             if message["type"] == "http.response.start":
                 return await send(_completed(message, tag, scope))
-            for message in _pieces(message):
-                await send(message)
+            for piece in _pieces(message):
+                await send(piece)
                 await asyncio.sleep(0)  # a stream is others' turn too, see turns.py
 
         await app(scope, receive, sending)

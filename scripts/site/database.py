@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from pathlib import Path
 
 from datasette.app import Datasette
 from datasette.database import Database, QueryInterrupted, Results
+from datasette.views.base import DatasetteError
 
 from ..sandbox import Answer, Interrupted, Row, Sandbox
 from .turns import Turn
@@ -48,6 +50,10 @@ class Published(Database):
                 answer = await self._slow.ask(sql, values, seconds, most)
         except Interrupted as error:
             raise QueryInterrupted(error, sql, params) from None
+        except sqlite3.OperationalError as error:
+            if turn.status:  # Datasette answers with an empty CSV file, and status 200
+                raise DatasetteError(str(error), title="Invalid SQL", status=400) from None
+            raise
         if len(answer.rows) * len(answer.columns) > SMALL:
             await turn.take()
         rows = [Row(row) for row in answer.rows]

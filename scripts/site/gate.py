@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import parse_qsl
 
 from datasette import Response
@@ -26,6 +26,8 @@ _SQL = frozenset(["sql", "_where"])
 _COSTLY = frozenset(["_size", "_stream", "_searchmode", "_labels"])  # more rows than a page has, or rawer search
 _FACETS = 5  # to count, beside those that a table has by itself
 _HOST = re.compile(rb"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_UNREAD = (b"cookie", b"authorization")
+_DATABASE_AS = re.compile(r"/[^/.]+\.(csv|xlsx|blob)")
 _POSTED = "/reconcile"  # the only path that takes more than an address
 
 
@@ -41,13 +43,15 @@ class Gate:
             return await self._app(scope, receive, send)
         if refused := _refusal(scope):
             return await refused.asgi_send(send)
+        # No page depends on who asks, and what is not read cannot be read wrongly.
+        scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in _UNREAD]}
         if scope["method"] == "POST":
             body = await _body(receive)
             if body is None:
                 return await _told(413, f"at most {_BODY:,} bytes may be sent").asgi_send(send)
             return await self._app(scope, _replayed(body), send)
-        keys = [key for key, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)]
-        own_sql = not _SQL.isdisjoint(keys)
+        keys = parameters(scope)
+        own_sql = has_own_sql(keys)
         if own_sql or _costly(scope["path"], keys):
             return await self._in_turn(scope, receive, send, own_sql)
         await self._app(scope, _replayed(b""), send)
@@ -67,6 +71,7 @@ class Gate:
         async def answer():
             try:
                 if own_sql:  # which costs only when it has an answer, and that is large
+                    turn.status = scope["path"].endswith(".csv")
                     OWN_SQL.set(turn)
                 else:
                     await turn.take()
@@ -92,6 +97,20 @@ class Gate:
             await _told(503, "its turn did not come: come again in a while").asgi_send(send)
 
 
+def parameters(scope: dict) -> list[str]:
+    """The names of the address's parameters."""
+    return [key for key, _ in _parsed(scope)]
+
+
+def _parsed(scope: dict) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def has_own_sql(keys: Iterable[str]) -> bool:
+    """Whether a request with parameters of these names has SQL of the reader's own."""
+    return not _SQL.isdisjoint(keys)
+
+
 def _refusal(scope: dict) -> Response | None:
     """Why the request is not answered, or None."""
     if scope["type"] != "http":
@@ -107,8 +126,13 @@ def _refusal(scope: dict) -> Response | None:
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if len(hosts) > 1 or not all(_HOST.fullmatch(host) for host in hosts):
         return _told(400, "the header Host is not a host's name")
+    names = {name for name, _ in scope["headers"]}
+    if {b"content-length", b"transfer-encoding"} <= names:  # RFC 9112, 6.1: somebody before us may read it otherwise
+        return _told(400, "a request has one length", {"connection": "close"})
     if scope["query_string"].count(b"&") >= _PARAMETERS:
         return _told(400, f"an address may have {_PARAMETERS} parameters")
+    if _DATABASE_AS.fullmatch(scope["path"]) and not dict(_parsed(scope)).get("sql"):
+        return _told(400, "there are tables and answers in this form: add a table's name, or ?sql=SELECT …")
     return None
 
 

@@ -20,6 +20,8 @@ class Turn:
     A reader who takes an answer slowly keeps the place, which is memory, but not the turn, which is time.
     """
 
+    status = False  # whether wrong SQL must be told by the answer's status alone, since its form has no place for it
+
     def __init__(self, places: asyncio.Semaphore, turns: asyncio.Semaphore):
         self._wanted, self._held, self._taking = (places, turns), [], asyncio.Lock()
 

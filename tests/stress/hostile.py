@@ -79,7 +79,9 @@ def planted(folder: Path) -> tuple[Path, str]:
     hostile = iter(PLANTED * 2_000)
     declared = load(folder)
     referred = {target.resource for schema in declared.schemas.values() for target in schema.targets.values()}
-    alone = next(name for name, schema in declared.schemas.items() if schema.id and name not in referred and not schema.about)
+    alone = next(
+        name for name, schema in declared.schemas.items() if schema.id and name not in referred and not schema.about
+    )
     for name, schema in declared.schemas.items():
         kept = {*schema.primaryKey, *schema.targets, *((schema.about.table, schema.about.row) if schema.about else ())}
         columns = [
@@ -101,7 +103,9 @@ def planted(folder: Path) -> tuple[Path, str]:
         _plant(folder / declared.resources[name].schema_path, ("title", "description", "unit"))
     _plant(folder / "datapackage.json", ("title", "description", "organization"))
     _plant_settings(folder / "metadata.yml")
-    (folder / "CHANGELOG.md").write_text("## 9.9.9 <b data-planted> 2026-01-01\n\n" + "\n\n".join(PLANTED) + "\n", "utf-8")
+    (folder / "CHANGELOG.md").write_text(
+        "## 9.9.9 <b data-planted> 2026-01-01\n\n" + "\n\n".join(PLANTED) + "\n", "utf-8"
+    )
     for name in ("CODEBOOK.md", "README.md"):
         (folder / name).write_text("# x\n\n" + "\n\n".join(PLANTED) + "\n", "utf-8")
     package = load(folder)
@@ -128,7 +132,11 @@ def _plant(path: Path, keys: tuple[str, ...]) -> None:
         if not isinstance(value, dict):
             return value
         spoilt = {key: spoil(each) for key, each in value.items()}
-        spoilt |= {key: f"{value[key]} {_drawn(value[key])}" for key in keys if isinstance(value.get(key), str) and not value[key].startswith("see ")}
+        spoilt |= {
+            key: f"{value[key]} {_drawn(value[key])}"
+            for key in keys
+            if isinstance(value.get(key), str) and not value[key].startswith("see ")
+        }
         if path.name == "datapackage.json" and "title" in value and "path" in value and "schema" not in value:
             spoilt["path"] = LINKS[len(str(value["path"])) % len(LINKS)]
         return spoilt
@@ -168,14 +176,30 @@ class Answer:
         return self.headers.get("content-type", [""])[0].partition(";")[0]
 
 
-def asked(address: str, target: str | bytes, method: str = "GET", headers: tuple[str, ...] = (), body: bytes = b"", sent: bytes | None = None) -> list[Answer]:
+def asked(
+    address: str,
+    target: str | bytes,
+    method: str = "GET",
+    headers: tuple[str, ...] = (),
+    body: bytes = b"",
+    sent: bytes | None = None,
+) -> list[Answer]:
     """The answers to a request that is sent byte for byte as it is given; none when the server closes the connection."""
     parts = urlsplit(address)
     host = () if any(each.lower().startswith("host:") for each in headers) else (f"Host: {parts.netloc}",)
-    length = (f"Content-Length: {len(body)}",) if body and not any("length" in each.lower() or "transfer" in each.lower() for each in headers) else ()
+    length = (
+        (f"Content-Length: {len(body)}",)
+        if body and not any("length" in each.lower() or "transfer" in each.lower() for each in headers)
+        else ()
+    )
     line = target if isinstance(target, bytes) else target.encode("utf-8")
     message = sent or b"\r\n".join(
-        [method.encode() + b" " + line + b" HTTP/1.1", *(each.encode("latin-1") for each in (*host, "Connection: close", *length, *headers)), b"", body]
+        [
+            method.encode() + b" " + line + b" HTTP/1.1",
+            *(each.encode("latin-1") for each in (*host, "Connection: close", *length, *headers)),
+            b"",
+            body,
+        ]
     )
     answers = []
     with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
@@ -234,9 +258,15 @@ def wrong(answer: Answer, secrets: tuple[str, ...]) -> list[str]:
     if answer.status >= 500:
         found.append(f"status {answer.status}: {answer.text[:300]}")
     where = answer.text + "\n".join(f"{name}: {value}" for name, values in answer.headers.items() for value in values)
-    found += [f"tells {secret}" for secret in (*secrets, "Traceback (most", "root:x:0:", "site-packages") if secret in where]
-    for name, value in {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}.items():
-        if answer.headers.get(name) != [value] and answer.headers.get("connection") != ["close, early"]:
+    found += [
+        f"tells {secret}" for secret in (*secrets, "Traceback (most", "root:x:0:", "site-packages") if secret in where
+    ]
+    for name, value in {
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+    }.items():
+        if answer.headers.get(name) != [value] and answer.body != NO_HTTP:
             found.append(f"{name} is {answer.headers.get(name)}")
     found += [f"has the header {name}" for name in ("x-planted", "set-cookie", "server") if name in answer.headers]
     for location in answer.headers.get("location", []):
@@ -252,6 +282,7 @@ def wrong(answer: Answer, secrets: tuple[str, ...]) -> list[str]:
     return found
 
 
+NO_HTTP = b"Invalid HTTP request received."  # all that is answered to what is no request
 HARMLESS = ("application/json", "text/plain", "text/csv", "text/css", "text/javascript", "application/javascript", "text/markdown", "application/xml", "application/atom+xml", "application/octet-stream", "application/binary", "application/zip", "image/png", "image/svg+xml", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")  # fmt: skip
 
 
@@ -260,7 +291,9 @@ def leads_astray(link: str) -> bool:
     plain = re.sub(r"[\x00-\x20]", "", link).replace("\\", "/").lower()
     scheme = re.match(r"[a-z][a-z0-9+.-]*:", plain)
     if scheme:
-        return not (scheme[0] == "http:" or scheme[0] == "https:" or scheme[0] == "mailto:") or not plain.startswith((f"{scheme[0]}//", "mailto:"))
+        return not (scheme[0] == "http:" or scheme[0] == "https:" or scheme[0] == "mailto:") or not plain.startswith(
+            (f"{scheme[0]}//", "mailto:")
+        )
     return plain.startswith("//")
 
 

@@ -52,7 +52,8 @@ def tried(hostile, secrets, tally):
 
     def send(target: str | bytes, *expected: str, **more) -> list:
         answers = asked(hostile[1], target, **more)
-        assert [each for answer in answers for each in wrong(answer, secrets)] == [], answers[0].text[:500]
+        found = [each for answer in answers for each in wrong(answer, secrets)]
+        assert not found, (target, more, found)
         outcome = REFUSED if all(answer.status >= 400 for answer in answers) else INERT
         assert not expected or outcome in expected, (outcome, answers)
         tally[outcome] += 1
@@ -91,17 +92,26 @@ WRITES = (
     "SELECT * FROM records_fts WHERE records_fts MATCH '\"'", "SELECT * FROM records_fts WHERE records_fts MATCH 'NEAR('",
     "SELECT snippet(records_fts, -1, '<b data-planted>', '', '', 64) FROM records_fts", "SELECT highlight(1, 2, 3, 4)",
 )  # fmt: skip
-MAY_ANSWER = ("SELECT * FROM places WHERE name = :a AND :b AND ?5", "SELECT snippet", "")  # what is no attack, or is empty
+MAY_ANSWER = (
+    "SELECT * FROM places WHERE name = :a AND :b AND ?5",
+    "SELECT snippet",
+    "",
+)  # what is no attack, or is empty
 
 
 @pytest.mark.parametrize("query", WRITES, ids=lambda query: re.sub(r"\W+", "-", query[:60]).strip("-") or "empty")
 def test_sql_only_reads_the_published_rows(tried, query):
     """And whatever is asked, as a page, JSON, CSV or workbook, the answer is orderly."""
     for ending in ("", ".json", ".csv", ".xlsx") if len(query) < 200 else (".json",):
-        tried(sql(query, ending), *(() if query.startswith(tuple(filter(None, MAY_ANSWER))) or not query.strip("; ") else (REFUSED,)))
+        tried(
+            sql(query, ending),
+            *(() if query.startswith(tuple(filter(None, MAY_ANSWER))) or not query.strip("; ") else (REFUSED,)),
+        )
 
 
-@pytest.mark.parametrize("name", sorted(name for (name,) in sqlite3.connect(":memory:").execute("SELECT name FROM pragma_pragma_list")))
+@pytest.mark.parametrize(
+    "name", sorted(name for (name,) in sqlite3.connect(":memory:").execute("SELECT name FROM pragma_pragma_list"))
+)
 def test_pragmas_set_nothing_and_tell_nothing_of_the_machine(tried, name):
     for query in (f"PRAGMA {name}", f"PRAGMA {name} = 1", f"PRAGMA {name}(1)", f"SELECT * FROM pragma_{name}(1, 2)"):
         tried(sql(query), REFUSED)
@@ -117,8 +127,34 @@ def test_conditions_of_a_readers_own_only_read(tried, where):
 
 
 FILES = ("etc/passwd", "pyproject.toml", "datapackage.json", "metadata.yml", "scripts/site/__init__.py", "prc-reach.db")
-UP = ("../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..%5c", "..\\", "%252e%252e%252f", "..%c0%af", "..%00/", "....//", ".%2e/", "~2E~2E~2F", "..;/", "..%ef%bc%8f", "/")
-BELOW = ("/", "/static/", "/-/static/", "/-/static-plugins/x/", "/downloads/", "/downloads/tables/", "/prc-reach/", "/prc-reach/places/", "/-/")
+UP = (
+    "../",
+    "..%2f",
+    "%2e%2e/",
+    "%2e%2e%2f",
+    "..%5c",
+    "..\\",
+    "%252e%252e%252f",
+    "..%c0%af",
+    "..%00/",
+    "....//",
+    ".%2e/",
+    "~2E~2E~2F",
+    "..;/",
+    "..%ef%bc%8f",
+    "/",
+)
+BELOW = (
+    "/",
+    "/static/",
+    "/-/static/",
+    "/-/static-plugins/x/",
+    "/downloads/",
+    "/downloads/tables/",
+    "/prc-reach/",
+    "/prc-reach/places/",
+    "/-/",
+)
 
 
 @pytest.mark.parametrize("below", BELOW)
@@ -127,7 +163,9 @@ def test_paths_lead_out_of_nothing(tried, below, up):
     for file in FILES:
         for target in (f"{below}{up * 6}{file}", f"{below}x/{up * 9}{file}%00.css"):
             for answer in tried(target):
-                assert answer.status >= 300 and b"[project]" not in answer.body and b"SQLite format" not in answer.body, target
+                assert (
+                    answer.status >= 300 and b"[project]" not in answer.body and b"SQLite format" not in answer.body
+                ), target
 
 
 @pytest.mark.parametrize("path", [f"/-/{each}" for each in (
@@ -147,16 +185,49 @@ def test_pages_about_the_server_tell_nothing_of_the_machine(tried, path):
 def test_other_databases_are_closed(tried, path):
     for ending in ("", ".json"):
         answer = tried(path.replace("?", f"{ending}?") if "?" in path else path + ending)[0]
-        assert answer.status >= 400 or path.startswith(("/prc-reach/sqlite_stat1", "/prc-reach/records_fts_data")) or answer.headers["location"]
+        assert (
+            answer.status >= 400
+            or path.startswith(("/prc-reach/sqlite_stat1", "/prc-reach/records_fts_data"))
+            or answer.headers["location"]
+        )
 
 
-METHODS = ("PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "DATA", "RENDER", "REDIRECT", "DS", "GET_TEMPLATES", "OPTIONS", "POST", "__INIT__", "get")
+METHODS = (
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "TRACE",
+    "CONNECT",
+    "PROPFIND",
+    "DATA",
+    "RENDER",
+    "REDIRECT",
+    "DS",
+    "GET_TEMPLATES",
+    "OPTIONS",
+    "POST",
+    "__INIT__",
+    "get",
+)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_change_nothing(tried, method):
-    for path in ("/", "/prc-reach", "/prc-reach/places", "/prc-reach/places/tashkent", "/prc-reach/timeline", "/search", "/-/messages"):
-        tried(path, *((INERT,) if method == "OPTIONS" else (REFUSED,)), method=method, body=b"sql=DELETE+FROM+places&message=x")
+    for path in (
+        "/",
+        "/prc-reach",
+        "/prc-reach/places",
+        "/prc-reach/places/tashkent",
+        "/prc-reach/timeline",
+        "/search",
+        "/-/messages",
+    ):
+        tried(
+            path,
+            *((INERT,) if method == "OPTIONS" else (REFUSED,)),
+            method=method,
+            body=b"sql=DELETE+FROM+places&message=x",
+        )
     for header in ("X-HTTP-Method-Override: DELETE", "X-HTTP-Method: PUT", "X-Method-Override: POST"):
         assert tried("/prc-reach/places.json?_size=1", headers=(header,))[0].status == 200
 
@@ -175,10 +246,10 @@ PLACES = ("/", "/search", "/map", "/prc-reach", "/prc-reach/places", "/prc-reach
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_are_inert(tried, full, name):
-    """Values in a parameter of each kind of page; with --full a third of all 50,000, else some that differ by parameter."""
+    """Values in a parameter of each kind of page; with --full a ninth of all 150,000, else some that differ by parameter."""
     first = PARAMETERS.index(name)
     for number, place in enumerate(PLACES):
-        for value in VALUES[(first + number) % 3 :: 3] if full else [VALUES[(first * 7 + number * 11) % len(VALUES)]]:
+        for value in VALUES[(first + number) % 9 :: 9] if full else [VALUES[(first * 7 + number * 11) % len(VALUES)]]:
             tried(f"{place}?{urlencode({name: value})}"[:60_000])
             if full:
                 tried(f"{place}?{urlencode({value: name})}"[:60_000])
@@ -215,7 +286,11 @@ def test_reconciliation_is_orderly_whatever_is_sent(tried, queries):
     tried(f"/reconcile?{urlencode({'queries': queries})}"[:50_000])
 
 
-@pytest.mark.parametrize("body", [b"\xff\xfe", b"queries", b"queries=%ff", b"a" * 2_000_000, b"--x\r\n\r\n", b""], ids=["not-utf-8", "no-value", "bad-value", "large", "multipart", "none"])
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff\xfe", b"queries", b"queries=%ff", b"a" * 2_000_000, b"--x\r\n\r\n", b""],
+    ids=["not-utf-8", "no-value", "bad-value", "large", "multipart", "none"],
+)
 @pytest.mark.parametrize("headers", [("Content-Type: multipart/form-data; boundary=x",), ("Content-Type: application/json", "Cookie: ds_csrftoken=x"),
                                      ("Content-Type: multipart/form-data", "Cookie: a=b"), ("Cookie: ds_actor=x; ds_messages=y",), ("Authorization: Bearer x",)],
                          ids=["multipart", "json-and-cookie", "no-boundary", "cookies", "token"])  # fmt: skip
@@ -223,12 +298,36 @@ def test_bodies_are_taken_orderly(tried, body, headers):
     tried("/reconcile", method="POST", headers=headers, body=body)
 
 
-HOSTS = (EVIL, f"{EVIL}:80", f"x\"><script data-planted>", f"{EVIL}/x?", "a b", "[::1", "x@y", "", "localhost:99999999", f"x, {EVIL}", "x\xa0y", "..", "-", "a" * 5_000)
+HOSTS = (
+    EVIL,
+    f"{EVIL}:80",
+    f'x"><script data-planted>',
+    f"{EVIL}/x?",
+    "a b",
+    "[::1",
+    "x@y",
+    "",
+    "localhost:99999999",
+    f"x, {EVIL}",
+    "x\xa0y",
+    "..",
+    "-",
+    "a" * 5_000,
+)
 
 
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: re.sub(r"\W+", "-", host)[:30] or "empty")
 def test_the_host_that_is_asked_for_is_a_host_or_refused(tried, host):
-    for path in ("/", "/changes.atom", "/sitemap.xml", "/robots.txt", "/reconcile", "/prc-reach/events.json?_size=1", "/prc-reach/events?_size=1", "/x%2f"):
+    for path in (
+        "/",
+        "/changes.atom",
+        "/sitemap.xml",
+        "/robots.txt",
+        "/reconcile",
+        "/prc-reach/events.json?_size=1",
+        "/prc-reach/events?_size=1",
+        "/x%2f",
+    ):
         answers = tried(path, headers=(f"Host: {host}",))
         if not re.fullmatch(r"[\w.-]+(:\d{1,5})?", host, re.A):
             assert all(answer.status == 400 for answer in answers)
@@ -240,8 +339,15 @@ def test_other_headers_name_no_other_host(tried, header):
     for path in ("/", "/changes.atom", "/sitemap.xml", "/prc-reach/events.json?_size=1", "/prc-reach/events?_size=1"):
         answer = tried(path, headers=(header,))[0]
         told = "".join(f"{name}: {value}" for name, values in answer.headers.items() for value in values)
-        assert EVIL not in told and f"https://{EVIL}/changes" not in answer.text and f"//{EVIL}/prc-reach" not in answer.text
-        assert answer.headers.get("access-control-allow-origin", ["*"]) == ["*"] and "access-control-allow-credentials" not in answer.headers
+        assert (
+            EVIL not in told
+            and f"https://{EVIL}/changes" not in answer.text
+            and f"//{EVIL}/prc-reach" not in answer.text
+        )
+        assert (
+            answer.headers.get("access-control-allow-origin", ["*"]) == ["*"]
+            and "access-control-allow-credentials" not in answer.headers
+        )
 
 
 REDIRECTS = (f"//{EVIL}", f"//{EVIL}/", f"//{EVIL}/%2f..", f"///{EVIL}/", f"/\\{EVIL}/", f"/\\/{EVIL}/", f"/%5c{EVIL}/", f"/%2f{EVIL}/", f"/%09/{EVIL}/", f"/.//{EVIL}/", f"/x/..//{EVIL}/",
@@ -254,12 +360,15 @@ REDIRECTS = (f"//{EVIL}", f"//{EVIL}/", f"//{EVIL}/%2f..", f"///{EVIL}/", f"/\\{
 def test_nothing_redirects_to_another_host_or_splits_headers(tried, target):
     for answer in tried(target):
         for name in ("location", "link"):
-            assert not any(EVIL in value.partition("?")[0] and not value.startswith(("/prc-reach", "/")) for value in answer.headers.get(name, []))
+            assert not any(
+                EVIL in value.partition("?")[0] and not value.startswith(("/prc-reach", "/"))
+                for value in answer.headers.get(name, [])
+            )
 
 
 RAW = {
-    "both lengths": b"POST /reconcile HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /planted HTTP/1.1\r\nHost: x\r\n\r\n",
-    "two lengths": b"POST /reconcile HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\nGET /planted HTTP/1.1\r\nHost: x\r\n\r\n",
+    "both lengths": b"POST /reconcile HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two lengths": b"POST /reconcile HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n",
     "odd encoding": b"POST /reconcile HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "space before colon": b"GET / HTTP/1.1\r\nHost : x\r\nConnection: close\r\n\r\n",
     "folded header": b"GET / HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\nTransfer-Encoding\r\n : chunked\r\n\r\n",
@@ -280,7 +389,7 @@ RAW = {
     "long address": b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "web socket": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
     "http 2": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
-    "body of a GET": b"GET /prc-reach.json?sql=SELECT+1 HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\nConnection: close\r\n\r\nGET /planted HTTP/1.1\r\n\r\n123456",
+    "body of a GET": b"GET /prc-reach.json?sql=SELECT+1 HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\nConnection: close\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n123456",
     "expects": b"POST /reconcile HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
     "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "nonsense": b"\x00\xff" * 500 + b"\r\n\r\n",
@@ -292,8 +401,8 @@ def test_malformed_requests_are_refused_and_smuggle_nothing(hostile, secrets, ta
     answers = asyncio.run(_exchanged(hostile[1], RAW[case]))
     statuses = [int(each) for each in re.findall(rb"HTTP/1\.1 (\d{3})", answers)]
     assert all(status < 500 for status in statuses), answers[:500]
-    assert b"planted" not in answers and not any(secret.encode() in answers for secret in secrets)
-    assert len([status for status in statuses if status >= 200]) <= 1
+    assert b"smuggled" not in answers and not any(secret.encode() in answers for secret in secrets)
+    assert len([status for status in statuses if 200 <= status < 400]) <= 1
     tally[REFUSED if not statuses or statuses[-1] >= 400 else INERT] += 1
 
 
@@ -307,23 +416,50 @@ async def _exchanged(address: str, sent: bytes) -> bytes:
                                     "Range: bytes=-1,-2,-3", "Cookie: a=\xff; ;=; =x", "Cookie: ds_actor=.eJx; ds_messages=x", "Accept-Language: ../../etc/passwd", "User-Agent: () { :; }; id",
                                     "Authorization: Basic Og==", "Content-Type: text/html", "Connection: x, y, close"])  # fmt: skip
 def test_headers_change_nothing(tried, header):
-    for path in ("/", "/prc-reach/places.json?_size=1", "/prc-reach/places/tashkent", "/static/site.css", "/downloads/SHA256SUMS", "/prc-reach.db"):
+    for path in (
+        "/",
+        "/prc-reach/places.json?_size=1",
+        "/prc-reach/places/tashkent",
+        "/static/site.css",
+        "/downloads/SHA256SUMS",
+        "/prc-reach.db",
+    ):
         assert tried(path, headers=(header,))[0].status in (200, 400)
 
 
 def test_a_stranger_cannot_have_others_served_his_answer(tried):
     """What a shared cache keeps of an address depends on nothing that a stranger sends beside it, but what Vary names."""
     plain = tried("/prc-reach/events.json?_size=1")[0]
-    for header in (f"X-Forwarded-Host: {EVIL}", "Cookie: a=b", "Authorization: Bearer x", "Accept: text/x", f"Origin: https://{EVIL}"):
+    for header in (
+        f"X-Forwarded-Host: {EVIL}",
+        "Cookie: a=b",
+        "Authorization: Bearer x",
+        "Accept: text/x",
+        f"Origin: https://{EVIL}",
+    ):
         other = tried("/prc-reach/events.json?_size=1", headers=(header,))[0]
         assert other.body.replace(b" ", b"")[:200] == plain.body.replace(b" ", b"")[:200]
     one, two = (tried("/changes.atom", headers=(f"Host: {host}",))[0] for host in ("one.example", EVIL))
     assert one.headers["etag"] != two.headers["etag"]
-    for address in (sql("SELECT random()"), "/prc-reach.json?s%71l=SELECT+random()", "/prc-reach/places.json?_where=random()+is+not+null"):
+    for address in (
+        sql("SELECT random()"),
+        "/prc-reach.json?s%71l=SELECT+random()",
+        "/prc-reach/places.json?_where=random()+is+not+null",
+    ):
         assert "etag" not in tried(address)[0].headers, address
 
 
-@pytest.mark.parametrize("path", ["places.csv", "places.csv?_stream=1", "sources.csv?_size=max", "records.csv?_labels=on", "places.json?_shape=array&_callback=alert", "places.json?_nl=on&_shape=array"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "places.csv",
+        "places.csv?_stream=1",
+        "sources.csv?_size=max",
+        "records.csv?_labels=on",
+        "places.json?_shape=array&_callback=alert",
+        "places.json?_nl=on&_shape=array",
+    ],
+)
 def test_tables_that_are_taken_away_are_no_pages(tried, path):
     answer = tried(f"/prc-reach/{path}")[0]
     assert answer.status == 200 and answer.kind in ("text/plain", "application/json", "text/csv")
@@ -332,7 +468,14 @@ def test_tables_that_are_taken_away_are_no_pages(tried, path):
 
 def test_a_workbook_holds_formulas_and_links_as_text(hostile):
     folder, address, _ = hostile
-    books = [asked(address, path)[0].body for path in ("/prc-reach/places.xlsx", "/prc-reach/records.xlsx", sql("SELECT '=1+1' AS a, '@x' AS \"=b\"", ".xlsx"))]
+    books = [
+        asked(address, path)[0].body
+        for path in (
+            "/prc-reach/places.xlsx",
+            "/prc-reach/records.xlsx",
+            sql("SELECT '=1+1' AS a, '@x' AS \"=b\"", ".xlsx"),
+        )
+    ]
     books.append((folder / "dist/prc-reach.xlsx").read_bytes())
     texts = 0
     for body in books:
@@ -390,26 +533,49 @@ def test_hostile_text_runs_nowhere_in_a_browser(hostile, figure, full):
         page, seen = context.new_page(), []
         page.on("dialog", lambda dialog: (seen.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.on("pageerror", lambda error: seen.append(f"error {error}"))
-        page.on("request", lambda request: None if request.url.startswith((f"{address}/", "data:image")) else seen.append(f"request {request.url}"))
-        page.on("console", lambda said: seen.append(f"console {said.text}") if said.type == "error" and "status of 4" not in said.text else None)
-        questions = [f"/prc-reach/{each['name']}" for each in json.loads(asked(address, "/prc-reach.json")[0].text)["queries"]]
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith((f"{address}/", "data:image")) else seen.append(f"request {request.url}")
+            ),
+        )
+        page.on(
+            "console",
+            lambda said: (
+                seen.append(f"console {said.text}") if said.type == "error" and "status of 4" not in said.text else None
+            ),
+        )
+        questions = [
+            f"/prc-reach/{each['name']}" for each in json.loads(asked(address, "/prc-reach.json")[0].text)["queries"]
+        ]
         tables = [name for (name,) in database.execute("SELECT DISTINCT table_name FROM records")]
         rows = [
             f"/prc-reach/{table}/{quote(row_id)}"
             for table in tables
-            for (row_id,) in database.execute("SELECT row_id FROM records WHERE table_name = ? LIMIT ?", (table, 40 if full else 2)).fetchall()
+            for (row_id,) in database.execute(
+                "SELECT row_id FROM records WHERE table_name = ? LIMIT ?", (table, 40 if full else 2)
+            ).fetchall()
             if re.fullmatch("[A-Za-z0-9-]+", row_id)
         ]
-        typed = [f"/search?q={quote(text)}" for text in SCRIPTS] + [sql(f"SELECT '{text.replace(chr(39), chr(39) * 2)}' AS url", "") for text in EVERY]
+        typed = [f"/search?q={quote(text)}" for text in SCRIPTS] + [
+            sql(f"SELECT '{text.replace(chr(39), chr(39) * 2)}' AS url", "") for text in EVERY
+        ]
         cells = 0
         for path in [*kinds, *questions, *rows, *typed]:
             page.goto(path)
             found = page.evaluate(_LOOK)
             cells += found["texts"]
-            wrong_here = [*seen, *found["planted"], *found["stopped"], *(link for link in found["links"] if leads_astray(link))]
+            wrong_here = [
+                *seen,
+                *found["planted"],
+                *found["stopped"],
+                *(link for link in found["links"] if leads_astray(link)),
+            ]
             assert not wrong_here, (path, wrong_here[:5])
         browser.close()
-    figure(f"a browser on {len(kinds) + len(questions) + len(rows) + len(typed)} pages full of hostile text ({cells:,} hostile texts shown): nothing ran, nothing left, no policy was needed")
+    figure(
+        f"a browser on {len(kinds) + len(questions) + len(rows) + len(typed)} pages full of hostile text ({cells:,} hostile texts shown): nothing ran, nothing left, no policy was needed"
+    )
     assert cells > 500
 
 
@@ -433,7 +599,14 @@ def test_the_server_is_as_it_was(hostile, tally, figure):
     sums = {line[66:]: line[:64] for line in (folder / "dist/SHA256SUMS").read_text("utf-8").splitlines()}
     import hashlib
 
-    assert all(hashlib.sha256((folder / "dist" / name).read_bytes()).hexdigest() == digest for name, digest in sums.items())
-    assert {str(path.relative_to(folder / "dist")) for path in (folder / "dist").rglob("*") if path.is_file()} == {*sums, "SHA256SUMS"}
+    assert all(
+        hashlib.sha256((folder / "dist" / name).read_bytes()).hexdigest() == digest for name, digest in sums.items()
+    )
+    assert {str(path.relative_to(folder / "dist")) for path in (folder / "dist").rglob("*") if path.is_file()} == {
+        *sums,
+        "SHA256SUMS",
+    }
     assert not Path("/tmp/prc-reach-stolen.db").exists()
-    figure(f"{tally.total():,} attempts over HTTP: {tally[REFUSED]:,} refused, {tally[INERT]:,} rendered inert, none did harm")
+    figure(
+        f"{tally.total():,} attempts over HTTP: {tally[REFUSED]:,} refused, {tally[INERT]:,} rendered inert, none did harm"
+    )

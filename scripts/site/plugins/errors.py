@@ -18,6 +18,12 @@ pm.unregister(name="datasette.handle_exception")
 _log = logging.getLogger("prc-reach")
 
 
+def _cannot_be_read(request, exception: Exception) -> bool:
+    """Whether Datasette stumbled over one of its parameters (`_size`, `_next` …), which it does not check."""
+    wrong_value = isinstance(exception, (ValueError, LookupError, TypeError, AssertionError))
+    return wrong_value and any(key.startswith("_") for key in request.args)
+
+
 @hookimpl
 def handle_exception(datasette, request, exception):
     async def answer():
@@ -34,6 +40,9 @@ def handle_exception(datasette, request, exception):
             told |= {"error": exception.args[0] if exception.args else "", "status": exception.status}
         elif isinstance(exception, (QueryInterrupted, sqlite3.Error)):  # Datasette does not expect them everywhere
             told |= {"error": too_long if isinstance(exception, QueryInterrupted) else str(exception), "status": 400}
+        elif _cannot_be_read(request, exception):
+            _log.warning("%s: %s", request.path, type(exception).__name__)
+            told |= {"error": "A parameter of this address cannot be read", "status": 400}
         else:
             _log.error("%s failed", request.path, exc_info=exception)
         headers = {"access-control-allow-origin": "*"}

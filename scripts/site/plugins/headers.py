@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datasette import hookimpl
 from starlette.middleware.gzip import GZipMiddleware
 
-from scripts.site.gate import Gate
+from scripts.site.gate import Gate, has_own_sql, parameters
 
 # Nothing but what the site itself serves is ever loaded, and nobody may frame it.
 _POLICY = (
@@ -80,12 +80,13 @@ def _tag(scope: dict, fingerprint: str) -> str | None:
     """What stands for the answer: the same address of the same content has the same answer.
 
     None where that is not so: SQL of the reader's own may ask for the time, and `/-/` tells of the server.
+    The host is part of the address, since links of the feed and of JSON may name it.
     """
-    query = scope["query_string"]
-    if scope["method"] not in ("GET", "HEAD") or scope["path"].startswith("/-/") or b"sql=" in query:
+    query, headers = scope["query_string"], dict(scope["headers"])
+    if scope["method"] not in ("GET", "HEAD") or scope["path"].startswith("/-/") or has_own_sql(parameters(scope)):
         return None
-    accept = dict(scope["headers"]).get(b"accept", b"")
-    raw = b"\0".join((fingerprint.encode(), scope.get("raw_path") or scope["path"].encode(), query, accept))
+    own = (scope["scheme"].encode(), *(headers.get(name, b"") for name in (b"host", b"accept")))
+    raw = b"\0".join((fingerprint.encode(), scope.get("raw_path") or scope["path"].encode(), query, *own))
     return f'W/"{hashlib.sha256(raw).hexdigest()[:20]}"'
 
 

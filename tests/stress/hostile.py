@@ -8,8 +8,8 @@ import re
 import shutil
 import socket
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
 from html.parser import HTMLParser
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 from zlib import crc32

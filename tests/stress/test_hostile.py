@@ -301,7 +301,7 @@ def test_bodies_are_taken_orderly(tried, body, headers):
 HOSTS = (
     EVIL,
     f"{EVIL}:80",
-    f'x"><script data-planted>',
+    'x"><script data-planted>',
     f"{EVIL}/x?",
     "a b",
     "[::1",
@@ -351,8 +351,8 @@ def test_other_headers_name_no_other_host(tried, header):
 
 
 REDIRECTS = (f"//{EVIL}", f"//{EVIL}/", f"//{EVIL}/%2f..", f"///{EVIL}/", f"/\\{EVIL}/", f"/\\/{EVIL}/", f"/%5c{EVIL}/", f"/%2f{EVIL}/", f"/%09/{EVIL}/", f"/.//{EVIL}/", f"/x/..//{EVIL}/",
-             f"//{EVIL}/x/?", f"/;@{EVIL}/", f"/@{EVIL}/", f"http://{EVIL}/", f"http://{EVIL}", f"/%0d%0aLocation:%20//{EVIL}/", f"/x%0d%0aX-Planted:%201/", "/prc-reach%0d%0aX-Planted:1",
-             f"/prc-reach/?x=//{EVIL}", f"/prc-reach//{EVIL}/", f"/prc-reach.jsono?x=%0d%0aX-Planted:1", f"/:memory://{EVIL}", f"/-/config//{EVIL}", f"/-/logout?next=//{EVIL}",
+             f"//{EVIL}/x/?", f"/;@{EVIL}/", f"/@{EVIL}/", f"http://{EVIL}/", f"http://{EVIL}", f"/%0d%0aLocation:%20//{EVIL}/", "/x%0d%0aX-Planted:%201/", "/prc-reach%0d%0aX-Planted:1",
+             f"/prc-reach/?x=//{EVIL}", f"/prc-reach//{EVIL}/", "/prc-reach.jsono?x=%0d%0aX-Planted:1", f"/:memory://{EVIL}", f"/-/config//{EVIL}", f"/-/logout?next=//{EVIL}",
              "/prc-reach/places/?%0d%0aX-Planted:1", "/prc-reach/places.jsono", "/prc-reach/places?_filter_column=name&_filter_op=exact&_filter_value=%0d%0aX-Planted:1")  # fmt: skip
 
 

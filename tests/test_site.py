@@ -767,3 +767,28 @@ def test_quick_sql_does_not_wait_for_slow_sql(site):
 
     quick, slowest = asyncio.run(all_())
     assert quick + 2 < slowest
+
+
+def test_many_workbooks_at_once_do_not_wait_for_each_other(site):
+    """The site asks itself for a table's rows: that takes no second turn, of which there might be none left."""
+
+    async def all_() -> list[int]:
+        async with httpx.AsyncClient(base_url=str(site[1].base_url), timeout=50) as client:
+            answers = await asyncio.gather(
+                *(client.get(f"/prc-reach/places.xlsx?_size={size}") for size in range(1, 13))
+            )
+            return [answer.status_code for answer in answers]
+
+    assert asyncio.run(all_()) == [200] * 12
+
+
+def test_a_request_sent_along_with_another_is_judged_by_itself(site):
+    address = urlsplit(str(site[1].base_url))
+    first, last = (
+        f"{method} {path} HTTP/1.1\r\nHost: x\r\n"
+        for method, path in (("GET", "/robots.txt"), ("TRACE", "/prc-reach/places"))
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(f"{first}\r\n{last}Connection: close\r\n\r\n".encode())
+        told = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert re.findall(rb"HTTP/1\.1 (\d+)", told) == [b"200", b"405"]

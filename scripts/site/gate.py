@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from urllib.parse import parse_qsl
 
 from datasette import Response
@@ -25,6 +26,7 @@ _PARAMETERS = 100  # in an address; the longest form has 40
 _SQL = frozenset(["sql", "_where"])
 _COSTLY = frozenset(["_size", "_stream", "_searchmode", "_labels"])  # more rows than a page has, or rawer search
 _FACETS = 5  # to count, beside those that a table has by itself
+_ADMITTED: ContextVar[bool] = ContextVar("admitted", default=False)
 _HOST = re.compile(rb"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _UNREAD = (b"cookie", b"authorization")
 _DATABASE_AS = re.compile(r"/[^/.]+\.(csv|xlsx|blob)")
@@ -39,12 +41,13 @@ class Gate:
         self._turns, self._places = asyncio.Semaphore(TURNS), asyncio.Semaphore(PLACES)
 
     async def __call__(self, scope, receive, send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] == "lifespan" or _ADMITTED.get():  # the site may ask itself
             return await self._app(scope, receive, send)
         if refused := _refusal(scope):
             return await refused.asgi_send(send)
         # No page depends on who asks, and what is not read cannot be read wrongly.
         scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in _UNREAD]}
+        _ADMITTED.set(True)
         if scope["method"] == "POST":
             body = await _body(receive)
             if body is None:

@@ -80,6 +80,7 @@ def run(app: Callable, socket: sockets.socket, ended: Callable[[], None]) -> Non
         access_log=False,
         proxy_headers=True,  # behind a reverse proxy the address that readers see comes from it
         server_header=False,
+        reset_contextvars=True,  # a request that is sent with another one is not admitted with it, see gate.py
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=ENDING,
         h11_max_incomplete_event_size=_HEAD,

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from itertools import count
 
-ROWS, CELLS = 10, 200  # after so many comes the others' turn, some milliseconds later
+ROWS, CELLS = 2, 40  # after so many comes the others' turn, a millisecond or two later
 _cells = count(1)
 
 

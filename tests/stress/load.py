@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-PATIENCE = 60  # seconds that a reader waits for an answer
+PATIENCE = 90  # seconds that a reader waits for an answer
 ORDINARY, OWN, HOSTILE, ODD = 25, 5, 12, 8  # readers of each kind
 _NAMES = "/prc-reach/organizations_readable"
 
@@ -121,11 +121,14 @@ class Told:
     statuses: Counter = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     asked: list[float] = field(default_factory=list)  # seconds of each answer to a harmless query
-    failed: Counter = field(default_factory=Counter)  # answers of 500 and above, and broken ones, by address
+    busy: int = 0  # costly requests that were told to come again, as the design has it
+    failed: Counter = field(default_factory=Counter)  # other answers of 500 and above, and broken ones, by address
 
     def note(self, kind: str, address: str, status: int | str) -> None:
         self.statuses[kind, status] += 1
-        if not isinstance(status, int) or status >= 500:
+        if status == 503 and kind != "ordinary":
+            self.busy += 1
+        elif not isinstance(status, int) or status >= 500:
             self.failed[f"{status} {kind} {address[:120]}"] += 1
 
 

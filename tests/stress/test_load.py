@@ -73,11 +73,13 @@ def test_ordinary_pages_are_answered_whatever_is_asked_beside_them(exported, ful
     plain += [part for name, value in limits.items() for part in ("--setting", name, value)]
     with load.served(plain, ROOT, PLAIN_MAY_HAVE) as (address, process):
         asyncio.run(load.read(address, process.pid, 1, SEED, False, 15))
-        plain_told, plain_peak = asyncio.run(load.read(address, process.pid, 60 if full else 6, SEED, False, 15))
+        plain_told, plain_peak = asyncio.run(
+            load.read(address, process.pid, 60 if full else 6, SEED, False, 60 if full else 15)
+        )
     figure(f"50 readers at once: {beside('ordinary pages', told.seconds, plain_told.seconds)}")
     figure(f"50 readers at once: {beside('harmless queries in SQL', told.asked, plain_told.asked)}")
     figure(
-        f"500 and above: {sum(told.failed.values())} (plain {sum(plain_told.failed.values())}); memory {before:.0f} MB before, "
+        f"500 and above: {sum(told.failed.values())}, {told.busy} costly requests told to come again (plain: {sum(plain_told.failed.values())} failed or without an answer); memory {before:.0f} MB before, "
         f"{peak:.0f} at the peak (plain {plain_peak:.0f}, not let have more than 3000), {after:.0f} after a rest, bound {BOUND}; "
         f"SIGTERM under load: ended in {ending:.1f} s; silent connections closed after {max(closed):.0f} s"
     )
@@ -85,4 +87,5 @@ def test_ordinary_pages_are_answered_whatever_is_asked_beside_them(exported, ful
     assert peak < BOUND and after < before + 150
     assert len(told.seconds) > 25 and max(told.seconds) < load.PATIENCE
     assert max(closed) < 20 and ending < 12
-    assert times(told.seconds)[1] < times(plain_told.seconds)[1]
+    # What plain Datasette did not answer counts as long as was waited for it, so only the median can be compared.
+    assert statistics.median(told.seconds) < statistics.median(plain_told.seconds)

@@ -713,7 +713,10 @@ def test_a_declaration_cannot_make_a_link_that_runs_a_script(package):
     declared = json.loads(path.read_text("utf-8"))
     for each in (*declared["licenses"], *declared["sources"]):
         each["path"] = "javascript:alert(1)"
+    declared["homepage"] = "javascript:alert(1)"
     path.write_text(json.dumps(declared), "utf-8")
+    with open(package / "metadata.yml", "a", encoding="utf-8") as settings:
+        settings.write("\ncorrections_url: javascript:alert(1)\n")
     change_cell(package, "sources", "nhk-2024-11-30", "url", "javascript:alert(1)")
     (package / "CHANGELOG.md").write_text("## 9.9 \x01 2026-01-01\n\nx\x0b\n", "utf-8")
     export(load(package), read_tables(load(package)), package / "dist")

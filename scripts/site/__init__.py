@@ -19,7 +19,7 @@ from .. import settings
 from ..package import Package
 from ..problem import Broken, Problem
 from . import server
-from .content import Content
+from .content import Content, web_address
 from .database import Published
 from .metadata import metadata
 
@@ -94,7 +94,7 @@ class Site(Datasette):
 
     def absolute_url(self, request, path: str) -> str:
         """The address of `path` as readers reach it: on the declared homepage, else on the host they asked."""
-        own = self.content.descriptor.homepage
+        own = web_address(self.content.descriptor.homepage)
         return urljoin(own, path) if own else super().absolute_url(request, path)
 
     def _routes(self) -> list:

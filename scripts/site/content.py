@@ -116,7 +116,7 @@ class Content:
 
     def base(self, datasette, request) -> str:
         """The address at which readers reach the site, without a slash at its end."""
-        address = self.descriptor.homepage or (datasette.absolute_url(request, "/") if request else "")
+        address = web_address(self.descriptor.homepage) or (datasette.absolute_url(request, "/") if request else "")
         return address.rstrip("/")
 
     @property

@@ -26,7 +26,6 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import CALENDAR_WINDOWS_1900
 
 from scripts import readings
-from scripts.atomic import replace_together
 from scripts.check import read_tables
 from scripts.edit import cells
 from scripts.edit.entry import Entry

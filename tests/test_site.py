@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import io
 import json
 import re
+import socket
 import sqlite3
+import time
 import xml.etree.ElementTree as xml
 from collections import deque
+from http.client import HTTPResponse
 from urllib.parse import parse_qs, urldefrag, urljoin, urlsplit
 
+import httpx
 import openpyxl
 import pytest
 from conftest import ROOT, run, serving
 from test_mistakes import change_cell
+
+from scripts.check import read_tables
+from scripts.export import export
+from scripts.package import load
+from scripts.site.content import rendered, web_address
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -534,3 +544,254 @@ def test_openrefine_finds_the_service_and_its_entities(site):
 def test_openrefine_is_told_what_is_wrong(site, queries):
     answer = site[1].post("/reconcile", data={"queries": queries})
     assert answer.status_code == 400 and answer.json()["error"]
+
+
+def answered(client, path: str, *headers: str, method: str = "GET", body: bytes = b"") -> tuple[int, dict, bytes]:
+    """Status, headers and body of the answer to a request that is sent as it stands, not as a library would mend it."""
+    address = urlsplit(str(client.base_url))
+    head = [f"{method} {path} HTTP/1.1", "Connection: close", *headers]
+    head += [f"Host: {address.netloc}"] * (not any(each.startswith("Host:") for each in headers))
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+
+
+@pytest.mark.parametrize("path", ["/\\evil.example/", "/\\/evil.example/", "//evil.example/", "//evil.example"])
+def test_no_address_leads_to_another_host(site, path):
+    status, headers, _ = answered(site[1], path)
+    assert status == 404 and "location" not in headers
+
+
+@pytest.mark.parametrize("host", ["a b", 'x"><b>', "x/y?", "", "x@y"])
+def test_a_host_is_a_host(site, host):
+    assert answered(site[1], "/changes.atom", f"Host: {host}")[0] == 400
+
+
+def test_the_tag_of_a_page_depends_on_the_host_that_it_may_name(site):
+    one, two = (answered(site[1], "/changes.atom", f"Host: {host}") for host in ("one.example", "two.example"))
+    assert b"http://one.example/" in one[2] and one[1]["etag"] != two[1]["etag"]
+
+
+@pytest.mark.parametrize("query", ["s%71l=SELECT+random()", "%73ql=SELECT+1"])
+def test_sql_however_it_is_spelt_is_not_cached(site, query):
+    status, headers, _ = answered(site[1], f"/prc-reach.json?{query}")
+    assert status == 200 and "etag" not in headers
+
+
+@pytest.mark.parametrize("cookie", ["a=\xff; ;=; =x", "ds_messages=x", "ds_actor=x"])
+def test_cookies_are_not_read(site, cookie):
+    status, headers, _ = answered(site[1], "/", f"Cookie: {cookie}")
+    assert status == 200 and "set-cookie" not in headers
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE", "DATA", "RENDER", "POST"])
+def test_methods_that_the_site_does_not_know_are_refused(site, method):
+    status, headers, _ = answered(site[1], "/prc-reach/places", method=method)
+    assert status == 405 and headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_a_request_has_one_length_and_not_too_much(site):
+    both = ("Content-Length: 4", "Transfer-Encoding: chunked")
+    assert answered(site[1], "/reconcile", *both, method="POST", body=b"0\r\n\r\n")[0] == 400
+    long = b"queries=" + b"a" * 1_000_001
+    assert answered(site[1], "/reconcile", f"Content-Length: {len(long)}", method="POST", body=long)[0] == 413
+    assert site[1].get("/prc-reach/places", params={f"p{number}": 1 for number in range(101)}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "_timelimit=x&sql=SELECT+1",
+        "_ttl=²",
+        "_next=x",
+        "_through=x",
+        "_json_infinity=NaN&_json=x",
+        "_size=x",
+        "_facet_date=x",
+        "_facet_array=x",
+    ],
+)
+def test_a_parameter_that_cannot_be_read_is_the_askers_mistake(site, parameters):
+    for path in (
+        "/prc-reach/events_readable",
+        "/prc-reach/places.json",
+        "/prc-reach/places",
+        "/prc-reach.json" if "sql" in parameters else "/prc-reach/places.csv",
+    ):
+        assert site[1].get(f"{path}?{parameters}").status_code in (200, 400), path
+
+
+def test_wrong_and_slow_sql_is_told_in_every_form(site):
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+    for ending in ("", ".json", ".csv", ".xlsx"):
+        assert site[1].get(f"/prc-reach{ending}", params={"sql": "SELECT nope"}).status_code == 400, ending
+        slow = site[1].get(f"/prc-reach{ending}", params={"sql": endless})
+        assert slow.status_code == 400 and "took more than 2 seconds" in slow.text, ending
+        assert "<script" not in slow.text.split("<main")[-1] and "<textarea" not in slow.text
+    for path in ("/prc-reach.csv", "/prc-reach.csv?sql=", "/prc-reach.xlsx"):
+        assert site[1].get(path).status_code == 400, path
+
+
+def test_conditions_of_a_readers_own_find_rows_in_every_form(site, database):
+    where = {"_where": "name LIKE 'T%'", "_size": "max"}
+    names = [name for (name,) in database.execute("SELECT name FROM places WHERE name LIKE 'T%'")]
+    told = site[1].get("/prc-reach/places.json", params=where).json()
+    assert sorted(row[told["columns"].index("name")] for row in told["rows"]) == sorted(names) != []
+    assert names[0] in html.unescape(site[1].get("/prc-reach/places", params=where).text)
+    assert len(site[1].get("/prc-reach/places.csv", params=where).text.splitlines()) == len(names) + 1
+    assert site[1].get("/prc-reach/places.xlsx", params=where).status_code == 200
+    faceted = (
+        site[1]
+        .get("/prc-reach/places.json", params={**where, "_facet": "country_id", "_sort": "name", "_size": 2})
+        .json()
+    )
+    assert faceted["facet_results"]["country_id"]["results"] and faceted["next"]
+    following = (
+        site[1]
+        .get("/prc-reach/places.json", params={**where, "_sort": "name", "_size": 2, "_next": faceted["next"]})
+        .json()
+    )
+    assert following["rows"] and following["rows"][0] not in faceted["rows"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "versions",
+        "plugins",
+        "settings",
+        "threads",
+        "actor",
+        "permissions",
+        "messages",
+        "allow-debug",
+        "logout",
+        "patterns",
+        "config",
+    ],
+)
+def test_pages_about_the_server_are_closed(site, page):
+    for ending in ("", ".json"):
+        assert site[1].get(f"/-/{page}{ending}").status_code in (302, 404), page
+    assert site[1].get("/-/databases.json").json()[0]["path"] == "prc-reach.db"
+
+
+@pytest.mark.parametrize("queries", ['{"q": {"query": "\\ud800"}}', '{"q": {"query": "x", "type": ["\\udfff"]}}'])
+def test_half_a_character_reconciles_with_nothing(site, queries):
+    assert site[1].post("/reconcile", data={"queries": queries}).status_code == 400
+
+
+def test_a_body_that_is_no_text_is_refused(site):
+    assert site[1].post("/reconcile", content=b"queries=\xff\xfe").status_code == 400
+
+
+@pytest.mark.parametrize("address, leads", [
+    ("https://example.org/a?b#c", True), ("HTTP://example.org", True), ("javascript:alert(1)", False), ("JaVaScRiPt:alert(1)", False),
+    (" javascript:alert(1)", False), ("java\tscript:alert(1)", False), ("data:text/html,x", False), ("//example.org", False), ("\\\\example.org", False),
+    ("http://example.org/\" onclick=\"x", False), ("https:example.org", False), ("LICENSE-DATA", False), ("", False), (None, False),
+])  # fmt: skip
+def test_only_an_address_on_the_web_leads_elsewhere(address, leads):
+    assert bool(web_address(address)) is leads
+
+
+def test_markdown_shows_no_picture_and_leads_to_no_script():
+    text = rendered(
+        "![x](//evil.example/x.png) [a](javascript:x) [b](//evil.example) [c](https://example.org/) [d](docs/x.md#y) [e](/\\evil.example)"
+    )
+    assert "<img" not in str(text) and re.findall(r'href="([^"]*)"', text) == [
+        "https://example.org/",
+        "docs/x.md#y",
+        "/%5Cevil.example",  # a page of this site, and there is none
+    ]
+
+
+def test_a_declaration_cannot_make_a_link_that_runs_a_script(package):
+    """Nor a control character break the feed; the page tells the licence without a link."""
+    path = package / "datapackage.json"
+    declared = json.loads(path.read_text("utf-8"))
+    for each in (*declared["licenses"], *declared["sources"]):
+        each["path"] = "javascript:alert(1)"
+    declared["homepage"] = "javascript:alert(1)"
+    path.write_text(json.dumps(declared), "utf-8")
+    with open(package / "metadata.yml", "a", encoding="utf-8") as settings:
+        settings.write("\ncorrections_url: javascript:alert(1)\n")
+    change_cell(package, "sources", "nhk-2024-11-30", "url", "javascript:alert(1)")
+    (package / "CHANGELOG.md").write_text("## 9.9 \x01 2026-01-01\n\nx\x0b\n", "utf-8")
+    export(load(package), read_tables(load(package)), package / "dist")
+    with serving(package, "--exported") as client:
+        for page in (
+            "/",
+            "/about",
+            "/downloads",
+            "/prc-reach/sources/nhk-2024-11-30",
+            "/prc-reach/sources",
+            "/prc-reach/records?_search=NHK",
+        ):
+            assert 'href="javascript' not in client.get(page).text, page
+        assert xml.fromstring(client.get("/changes.atom").content).tag == f"{ATOM}feed"
+
+
+def test_a_long_page_leaves_others_their_turn(site):
+    """A page of 2,000 rows is made in pieces: a small one that is asked for after it is there before it."""
+    address = str(site[1].base_url)
+
+    async def both() -> tuple[float, float]:
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+
+            async def taken(path: str) -> float:
+                assert (await client.get(path)).status_code == 200
+                return time.monotonic()
+
+            long = asyncio.ensure_future(taken("/prc-reach/records?_size=max"))
+            await asyncio.sleep(0.1)
+            small = await taken("/robots.txt")
+            return small, await long
+
+    small, long = asyncio.run(both())
+    assert small < long
+
+
+def test_quick_sql_does_not_wait_for_slow_sql(site):
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+
+    async def all_() -> tuple[float, float]:
+        async with httpx.AsyncClient(base_url=str(site[1].base_url), timeout=60) as client:
+
+            async def asked(sql: str) -> float:
+                await client.get("/prc-reach.json", params={"sql": sql})
+                return time.monotonic()
+
+            slow = [asyncio.ensure_future(asked(f"{endless} WHERE {number}")) for number in range(5)]
+            await asyncio.sleep(2)
+            quick = await asked("SELECT 1")
+            return quick, max(await asyncio.gather(*slow))
+
+    quick, slowest = asyncio.run(all_())
+    assert quick + 2 < slowest
+
+
+def test_many_workbooks_at_once_do_not_wait_for_each_other(site):
+    """The site asks itself for a table's rows: that takes no second turn, of which there might be none left."""
+
+    async def all_() -> list[int]:
+        async with httpx.AsyncClient(base_url=str(site[1].base_url), timeout=50) as client:
+            answers = await asyncio.gather(
+                *(client.get(f"/prc-reach/places.xlsx?_size={size}") for size in range(1, 13))
+            )
+            return [answer.status_code for answer in answers]
+
+    assert asyncio.run(all_()) == [200] * 12
+
+
+def test_a_request_sent_along_with_another_is_judged_by_itself(site):
+    address = urlsplit(str(site[1].base_url))
+    first, last = (
+        f"{method} {path} HTTP/1.1\r\nHost: x\r\n"
+        for method, path in (("GET", "/robots.txt"), ("TRACE", "/prc-reach/places"))
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(f"{first}\r\n{last}Connection: close\r\n\r\n".encode())
+        told = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert re.findall(rb"HTTP/1\.1 (\d+)", told) == [b"200", b"405"]

@@ -7,25 +7,29 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
 import signal
 import socket as sockets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urljoin
 
-import uvicorn
 from datasette.app import Datasette
 
 from .. import settings
 from ..atomic import frozen
 from ..package import Package
 from ..problem import Broken, Problem
-from .content import Content
+from . import server
+from .content import Content, web_address
+from .database import Published
 from .metadata import metadata
 
 HOST = "127.0.0.1"
 _HERE = Path(__file__).parent
+# Of what is called `/-/…` these stay: files of Datasette's pages, the metadata, and the database's hash.
+_CLOSED = re.compile(r"/:memory:|/-/(?!static/|metadata|databases)")
 
 
 def listen(port: int, host: str = HOST) -> sockets.socket:
@@ -62,12 +66,10 @@ def serve(package: Package, export: Path, socket: sockets.socket, ready: Callabl
         datasette = site(package, folder)
         host, port = socket.getsockname()
         ready(f"http://{host}:{port}/")
-        # Behind a reverse proxy the address that readers see comes from it, so that links are right.
-        config = uvicorn.Config(datasette.app(), log_level="warning", access_log=False, proxy_headers=True)
-        asyncio.run(uvicorn.Server(config).serve(sockets=[socket]))
+        server.run(datasette.app(), socket, datasette.published.close)
 
 
-def site(package: Package, export: Path) -> Datasette:
+def site(package: Package, export: Path) -> Site:
     """Datasette over the database of the `export`, with pages, metadata and plugins of our own.
 
     The database is immutable, and the export's files are offered as downloads.
@@ -76,7 +78,7 @@ def site(package: Package, export: Path) -> Datasette:
     database = export / f"{package.descriptor.name}.db"
     return Site(
         Content(package, export, own),
-        immutables=[str(database)],
+        database,
         metadata=metadata(package, database.stem),
         plugins_dir=str(_HERE / "plugins"),
         template_dir=str(_HERE / "templates"),
@@ -87,11 +89,13 @@ def site(package: Package, export: Path) -> Datasette:
 
 
 class Site(Datasette):
-    """Datasette with the `content` that our plugins and templates show."""
+    """Datasette over one immutable `database`, with the `content` that our plugins and templates show."""
 
-    def __init__(self, content: Content, **settings):
+    def __init__(self, content: Content, database: Path, **settings):
         self.content = content
         super().__init__([], **settings)
+        self.remove_database("_memory")
+        self.published = self.add_database(Published(self, database))
 
     async def permission_allowed(self, actor, action, resource=None, default=False) -> bool:
         """Everybody may see and query the published database, and nobody may do anything else.
@@ -102,3 +106,16 @@ class Site(Datasette):
         database = resource[0] if isinstance(resource, tuple) else resource
         reads = action.startswith("view-") or (action == "execute-sql" and self.setting("default_allow_sql"))
         return reads and database in (None, self.content.database)
+
+    def absolute_url(self, request, path: str) -> str:
+        """The address of `path` as readers reach it: on the declared homepage, else on the host they asked."""
+        own = web_address(self.content.descriptor.homepage)
+        return urljoin(own, path) if own else super().absolute_url(request, path)
+
+    def _routes(self) -> list:
+        """Datasette's, but for those that tell of the machine, set cookies or are for whoever logs in."""
+        return [(path, view) for path, view in super()._routes() if not _CLOSED.match(path.pattern)]
+
+    def _connected_databases(self) -> list[dict]:
+        """As Datasette tells it, without the folder that the file is in."""
+        return [{**each, "path": Path(each["path"]).name} for each in super()._connected_databases()]

@@ -23,6 +23,8 @@ from ..records import PROVENANCE
 CHANGES, MANUAL, RECIPES = "CHANGELOG.md", "CODEBOOK.md", "docs/recipes.md"
 _VERSION = re.compile(r"^## +(?P<title>(?P<version>[0-9][^\s(]*).*)$", re.MULTILINE)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\\\"<>]+", re.IGNORECASE)
+_OWN_PAGE = re.compile(r"(?![/\\]{2})[A-Za-z0-9_./?&=#%-]+")
 _HERE = Path(__file__).parent
 
 
@@ -114,7 +116,7 @@ class Content:
 
     def base(self, datasette, request) -> str:
         """The address at which readers reach the site, without a slash at its end."""
-        address = self.descriptor.homepage or (datasette.absolute_url(request, "/") if request else "")
+        address = web_address(self.descriptor.homepage) or (datasette.absolute_url(request, "/") if request else "")
         return address.rstrip("/")
 
     @property
@@ -209,6 +211,15 @@ class Content:
 _ENDINGS = {"_min": ", at least", "_max": ", at most", "_id": ""}
 
 
+def web_address(text: object) -> str:
+    """The text if it is an address on the web (RFC 9110), which alone may become a link to elsewhere; else nothing.
+
+    Whoever writes a cell or a declaration must not make a link that runs a script or hides where it leads.
+    """
+    address = str(text or "")
+    return address if _WEB_ADDRESS.fullmatch(address) else ""
+
+
 def _humanised(name: str) -> str:
     """A column's name in plain words: `seat_place_id` is a seat place."""
     ending = next((each for each in _ENDINGS if name.endswith(each)), "")
@@ -217,8 +228,10 @@ def _humanised(name: str) -> str:
 
 
 def rendered(text: str) -> Markup:
-    """Markdown as HTML; HTML in it stays text."""
-    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+    """Markdown as HTML; HTML and pictures in it stay text, and links lead to a page of the site or to the web."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    markdown.validateLink = lambda address: bool(web_address(address) or _OWN_PAGE.fullmatch(address))
+    return Markup(markdown.render(text))
 
 
 def _versions(text: str) -> Iterator[Version]:

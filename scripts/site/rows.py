@@ -9,7 +9,7 @@ from ..descriptor import WEB_ADDRESS, Field
 from ..labels import quoted
 from ..package import LINKS, RECORDS
 from ..records import CERTAINTY, LOCATOR, PROVENANCE, SOURCE, SPEAKER
-from .content import Content
+from .content import Content, web_address
 
 APPROXIMATE = "approximate"  # the column that says so of a row's quantities
 _COUNTED = ("ordinal", "position", "rank")  # units that say only that a number is one in a series
@@ -186,7 +186,7 @@ class Rows:
         elif isinstance(value, (int, float)):
             value = _number(value)
         unit = unit.removesuffix("s") if value == "1" else unit
-        address = str(value) if field.rdfType == WEB_ADDRESS and str(value).startswith(("https://", "http://")) else ""
+        address = web_address(value) if field.rdfType == WEB_ADDRESS else ""
         return Cell(self.content.plain(name), value, unit, field.description, address, bool(address))
 
     def _unit(self, field: Field, row: dict, labels: dict) -> str:
@@ -243,7 +243,7 @@ class Rows:
                     labels.get((schema.targets[column].resource, row[column])) if column in schema.targets else None
                 )
                 if record and record["url"]:
-                    cells.append(Cell("Address", record["url"], page=record["url"], outside=True))
+                    cells.append(Cell("Address", record["url"], page=web_address(record["url"]), outside=True))
         if schema.id:
             cells.append(Cell("", "row", page=self._page(name, row[schema.id])))
         return cells

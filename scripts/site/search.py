@@ -8,11 +8,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from datasette.utils import escape_fts
 from markupsafe import Markup, escape
 
 from ..labels import BETWEEN
 from ..package import RECORDS
+from ..phrases import phrased
 from ..text import HAN, simplified, spaced
 
 PAGE = 20
@@ -22,7 +22,6 @@ _TITLED = 5  # questions and tables offered
 _EMPTY = frozenset(
     ["the", "and", "for", "with", "who", "what", "which", "where", "when", "how", "are", "was"]
 )  # words that tell nothing
-_HAN_RUN = re.compile(f"{HAN}+")
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name} | {
     name.lower(): number for number, name in enumerate(calendar.month_abbr) if name
 }
@@ -61,20 +60,6 @@ class Found:
     by_table: dict[str, int] = field(default_factory=dict)
     hits: list[Hit] = field(default_factory=list)
     instead: str = ""  # nothing has the words; what these rows have instead, in words
-
-
-def phrased(query: str) -> str:
-    """The query with every run of Han characters outside quotes as a phrase, ready for FTS5.
-
-    The index holds every Han character as a word of its own (see `text.spaced`), so a search for 北斗
-    must become the phrase "北 斗".
-    """
-    parts = re.split(r'("[^"]*")', query)
-    words = [
-        spaced(part) if part.startswith('"') else _HAN_RUN.sub(lambda run: f' "{spaced(run[0])}" ', part)
-        for part in parts
-    ]
-    return escape_fts("".join(words))
 
 
 def titled(query: str, titles: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """Datasette plugin: full-text search that finds Chinese words.
 
 Datasette builds its MATCH with the SQL function escape_fts; this puts one in its place that makes a
-phrase of each run of Chinese characters (see `search.phrased`).
+phrase of each run of Chinese characters (see `phrases.phrased`).
 """
 
 from datasette import hookimpl
 
-from scripts.site.search import named, phrased
+from scripts.phrases import phrased
+from scripts.site.search import named
 
 
 @hookimpl(trylast=True)

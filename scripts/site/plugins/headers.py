@@ -1,9 +1,13 @@
 """Datasette plugin: what goes out with every answer. Security headers, HTTP caching by content, compression."""
 
+import asyncio
 import hashlib
+from collections.abc import Iterator
 
 from datasette import hookimpl
 from starlette.middleware.gzip import GZipMiddleware
+
+from scripts.site.gate import Gate, has_own_sql, parameters
 
 # Nothing but what the site itself serves is ever loaded, and nobody may frame it.
 _POLICY = (
@@ -21,13 +25,14 @@ _SECURITY = {
 # A browser asks each time and mostly hears 304; a shared cache may answer by itself for five minutes.
 _CACHING = "public, max-age=0, s-maxage=300, must-revalidate"
 _FOR_EVER = "public, max-age=31536000, immutable"  # what is asked for by its version
+_PIECE = 65_536
 _PACKED = (".db", ".zip", ".xlsx", ".parquet")
 
 
 @hookimpl
 def asgi_wrapper(datasette):
     def wrap(app):
-        plain = _with_headers(app, datasette.content.fingerprint)
+        plain = _with_headers(Gate(app), datasette.content.fingerprint)
         packing = GZipMiddleware(plain, minimum_size=800, compresslevel=5)  # higher costs time and saves little
 
         async def answer(scope, receive, send):
@@ -51,23 +56,37 @@ def _with_headers(app, fingerprint: str):
             return await send({"type": "http.response.body", "body": b""})
 
         async def sending(message):
-            await send(_completed(message, tag, scope) if message["type"] == "http.response.start" else message)
+            if message["type"] == "http.response.start":
+                return await send(_completed(message, tag, scope))
+            for piece in _pieces(message):
+                await send(piece)
+                await asyncio.sleep(0)  # a stream is others' turn too, see turns.py
 
         await app(scope, receive, sending)
 
     return answer
 
 
+def _pieces(message: dict) -> Iterator[dict]:
+    """The part of an answer in pieces of 64 kB, of which the server holds one at a time for a slow reader."""
+    body = message.get("body", b"")
+    last = max(0, len(body) - 1) // _PIECE * _PIECE
+    for start in range(0, last, _PIECE):
+        yield {"type": "http.response.body", "body": body[start : start + _PIECE], "more_body": True}
+    yield {**message, "body": body[last:]}
+
+
 def _tag(scope: dict, fingerprint: str) -> str | None:
     """What stands for the answer: the same address of the same content has the same answer.
 
     None where that is not so: SQL of the reader's own may ask for the time, and `/-/` tells of the server.
+    The host is part of the address, since links of the feed and of JSON may name it.
     """
-    query = scope["query_string"]
-    if scope["method"] not in ("GET", "HEAD") or scope["path"].startswith("/-/") or b"sql=" in query:
+    query, headers = scope["query_string"], dict(scope["headers"])
+    if scope["method"] not in ("GET", "HEAD") or scope["path"].startswith("/-/") or has_own_sql(parameters(scope)):
         return None
-    accept = dict(scope["headers"]).get(b"accept", b"")
-    raw = b"\0".join((fingerprint.encode(), scope.get("raw_path") or scope["path"].encode(), query, accept))
+    own = (scope["scheme"].encode(), *(headers.get(name, b"") for name in (b"host", b"accept")))
+    raw = b"\0".join((fingerprint.encode(), scope.get("raw_path") or scope["path"].encode(), query, *own))
     return f'W/"{hashlib.sha256(raw).hexdigest()[:20]}"'
 
 

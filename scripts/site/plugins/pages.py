@@ -1,15 +1,18 @@
 """Datasette plugin: the pages of our own, and what the templates of Datasette's pages need."""
 
+import re
+
 from datasette import Response, hookimpl
 from datasette.utils.asgi import AsgiFileDownload, NotFound
 
 from scripts.labels import READABLE
 from scripts.site import pictures
-from scripts.site.content import MANUAL, RECIPES, rendered
+from scripts.site.content import MANUAL, RECIPES, rendered, web_address
 from scripts.site.jsonld import dataset
 from scripts.site.rows import Rows
 from scripts.site.search import PAGE, search, titled
 
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 _KINDS = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json; charset=utf-8",
@@ -35,9 +38,17 @@ def prepare_jinja2_environment(env, datasette):
     env.globals |= {
         "content": datasette.content,
         "plain": datasette.content.plain,
+        "filled": _filled,
+        "web_address": web_address,
         "readable_suffix": READABLE,
         "chart_width": pictures.WIDTH,
     }
+
+
+def _filled(rows: list, readable: bool) -> list[str]:
+    """The columns that a table shows: all, but in a readable view only those with a value in one of the rows."""
+    shown = {cell["column"]: None for row in rows for cell in row if not readable or cell["raw"] is not None}
+    return list(shown)
 
 
 @hookimpl
@@ -193,7 +204,7 @@ async def _download(datasette, request):
 
 async def _feed(datasette, request):
     text = await datasette.render_template("changes.atom", {}, request=request)
-    return Response(text, content_type="application/atom+xml; charset=utf-8")
+    return Response(_NO_XML.sub("\ufffd", text), content_type="application/atom+xml; charset=utf-8")
 
 
 async def _sitemap(datasette, request):
@@ -207,7 +218,7 @@ async def _sitemap(datasette, request):
     )
     paths += [content.row_page(table, row_id) for table, row_id in found.rows]
     text = await datasette.render_template("sitemap.xml", {"paths": paths}, request=request)
-    return Response(text, content_type="application/xml; charset=utf-8")
+    return Response(_NO_XML.sub("\ufffd", text), content_type="application/xml; charset=utf-8")
 
 
 async def _robots(datasette, request):

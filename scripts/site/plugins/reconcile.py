@@ -28,12 +28,13 @@ def skip_csrf(scope):
 
 async def _service(datasette, request):
     """The manifest, or the answers to a batch of queries."""
-    form = await request.post_vars() if request.method == "POST" else {}
-    asked = form.get("queries") or request.args.get("queries")
-    if asked is None:
-        return _told(_manifest(datasette, request))
     try:
+        form = await request.post_vars() if request.method == "POST" else {}
+        asked = form.get("queries") or request.args.get("queries")
+        if asked is None:
+            return _told(_manifest(datasette, request))
         queries = json.loads(asked)
+        json.dumps(queries, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         return _told({"error": "`queries` is not JSON"}, 400)
     if not isinstance(queries, dict) or not all(_sound(query) for query in queries.values()):

@@ -34,6 +34,9 @@ POLARS_TYPES = {
     "year": pl.Int64,
 }
 _LONGEST_PATH, _LONGEST_NAME = 1_000, 200  # so that there is room for the folder, and for what is added to a name
+_LONGEST_CHECK = (
+    2_000  # characters: polars walks an expression by recursion, and ends the process where that is too deep
+)
 _ORDERED = ("minimum", "maximum")
 _TEXTUAL = ("pattern", "minLength", "maxLength")
 
@@ -123,6 +126,15 @@ def _check_path(path: str) -> str:
         most = f"at most {_LONGEST_PATH} characters, and {_LONGEST_NAME} bytes between two slashes"
         raise ValueError(f"the path {plain!r} is longer than a file's can be; {most}")
     return plain
+
+
+def _check_size(sql: str) -> str:
+    """Refuse a check that would end the process: by its own size, or by that of the texts that it makes."""
+    if len(sql) > _LONGEST_CHECK:
+        raise ValueError(f"the check has {len(sql):,} characters; at most {_LONGEST_CHECK:,} may stand here")
+    if pads := re.search(r"\b[lr]pad\b", sql, re.IGNORECASE):
+        raise ValueError(f"{pads[0]} cannot stand in a check, since it makes texts of any size; compare without it")
+    return sql
 
 
 def _check_moment(text: str) -> str:
@@ -295,7 +307,7 @@ class Rule(Model):
     """
 
     id: Annotated[str, Key(pattern=_SLUG)]
-    check: Text | None = None
+    check: Annotated[Text, AfterValidator(_check_size)] | None = None
     select: Text | None = None
     column: str | None = None
     message: Text

@@ -49,6 +49,7 @@ DATASETTE = {
 }
 _LARGEST = 1_000_000  # bytes: what is larger was not written by hand, and takes minutes to read
 _MOST = 50_000  # values, each counted as often as aliases repeat it
+_THOUSANDS_OF_STEPS = 10_000  # of SQLite's machine, after which a question without any row goes on for ever
 _UNKNOWN = re.compile(r"no such (column|table|function): (?:\w+\.)?(\w+)")
 
 
@@ -261,7 +262,8 @@ class _Asked(dict):
 
 def _tried(connection: sqlite3.Connection, sql: str) -> tuple[list[str], list[str], tuple[str, str | None] | None]:
     """The columns that a SELECT returns, its parameters, and what is wrong with it, with a hint."""
-    asked = _Asked()
+    asked, patience = _Asked(), iter(range(_THOUSANDS_OF_STEPS))
+    connection.set_progress_handler(lambda: next(patience, None) is None, 1_000)  # some is gathered before LIMIT counts
     try:
         answer = connection.execute(f"SELECT * FROM (\n{sql.rstrip().rstrip(';')}\n) LIMIT 0", asked)
         return [column for column, *_ in answer.description], list(asked), None

@@ -410,6 +410,28 @@ def test_a_rule_that_returns_more_than_can_be_held(package, select, words):
     assert found["rule"] == "declaration" and words in found["message"]
 
 
+@pytest.mark.parametrize(
+    "check, words",
+    [(" AND ".join(["status <> 'x'"] * 20_000), "the check has 359,995 characters"), ("length(rpad(status, 4000000000, 'x')) > 0", "rpad")],
+)  # fmt: skip
+def test_a_row_rule_that_would_end_the_process(package, check, words):
+    """Too deep a recursion, and more memory than there is, which polars answers by an abort."""
+    schema = json.loads((package / BODIES).read_text("utf-8"))
+    schema["rules"].append({"id": "much", "check": check, "message": "much"})
+    (package / BODIES).write_text(json.dumps(schema))
+    (message,) = refused(package)
+    assert words in message
+
+
+def test_a_question_that_gathers_for_ever_is_told(package):
+    """Some SELECTs run before LIMIT 0 ends them, even where there is no row."""
+    sql = "WITH RECURSIVE c(x) AS MATERIALIZED (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT * FROM c, c AS d"
+    text = f"databases:\n  prc-reach:\n    queries:\n      q: {{sql: {json.dumps(sql)}}}\n"
+    (package / "metadata.yml").write_text(text)
+    (found,) = settings.problems(load(package))
+    assert "the question 'q': its SQL fails: interrupted" in found.message
+
+
 def aliases(levels: int) -> str:
     return "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, levels))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -76,6 +77,11 @@ def sound(database: Path) -> bool:
         return whole and not connection.execute("PRAGMA foreign_key_check").fetchall()
 
 
+def interruptible() -> None:
+    """Let the process be ended by SIGINT, also where the tests run with that ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class Job:
     """A command with its `arguments`; `stage` makes of the package what the command finds."""
@@ -139,7 +145,7 @@ class Job:
         program = ["-m", "scripts"] if steps is None else [str(STEPPING), str(steps)]
         temporary.mkdir(exist_ok=True)
         settings = {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-        more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+        more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": interruptible} | more
         return subprocess.Popen(
             [*prefix, sys.executable, *program, *self.arguments],
             cwd=folder,

@@ -22,7 +22,7 @@ from .descriptor import Schema
 from .journal import locked
 from .package import Package
 from .problem import Broken, Problem
-from .text import mended
+from .text import cleaned, mended
 
 _CONTEXT = 3  # lines of a diff before and behind what differs
 _COMPARED = 10**9  # lines times lines, up to which it is looked for those that stayed; the time grows with it
@@ -160,10 +160,10 @@ def _without_surplus(rows: list[list[str]], done: _Done) -> list[list[str]]:
     A single row that is too long stays so, though its last cells be empty: a comma that should have been
     quoted makes it just as long, and what is cut off then would shift its cells.
     """
-    full = [row for row in rows if any(map(str.strip, row))]
+    full = [row for row in rows if any(map(cleaned, row))]
     done.count(len(rows) - len(full), "empty row", "removed")
     header = full[0] if full else []
-    width = max((index for index, name in enumerate(header, 1) if name.strip()), default=0)
+    width = max((index for index, name in enumerate(header, 1) if cleaned(name)), default=0)
     cut = [row[:width] if len(row) == len(header) and not any(row[width:]) else row for row in full]
     done.count(sum(len(short) < len(row) for short, row in zip(cut, full)), "row", "freed of empty cells at the end")
     return cut

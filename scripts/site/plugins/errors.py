@@ -19,9 +19,9 @@ _log = logging.getLogger("prc-reach")
 
 
 def _cannot_be_read(request, exception: Exception) -> bool:
-    """Whether Datasette stumbled over one of its parameters (`_size`, `_next` …), which it does not check."""
+    """Whether Datasette stumbled over one of its parameters (`_size`, `_next`, `name__in` …), which it does not check."""
     wrong_value = isinstance(exception, (ValueError, LookupError, TypeError, AssertionError))
-    return wrong_value and any(key.startswith("_") for key in request.args)
+    return wrong_value and any(key.startswith("_") or "__" in key for key in request.args)
 
 
 @hookimpl

@@ -391,7 +391,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("bomb", bombs.BOMBS, ids=[bomb.name for bomb in bombs.BOMBS])
-def test_a_bomb_does_no_harm(bomb, server, originals, tmp_path, figure):
+def test_a_bomb_does_no_harm(bomb, server, originals, tmp_path):
     home = prepared(tmp_path / "bomb", originals)
     bomb.lay(home)
     for arguments in bomb.commands:

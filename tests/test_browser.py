@@ -91,6 +91,7 @@ def test_a_journalist_finds_checks_takes_away_and_cites(opened, tmp_path):
     source.get_by_text("Cite this row").click()
     assert "Table satellite_systems, row beidou" in source.inner_text()
     page.get_by_role("navigation", name="Where you are").get_by_role("link", name="Satellite systems").click()
+    page.wait_for_load_state()
     assert page.get_by_role("columnheader", name="Controller", exact=True).is_visible()
     with page.expect_download() as taken:
         page.get_by_role("link", name="spreadsheet (XLSX)").click()
@@ -103,22 +104,27 @@ def test_a_journalist_finds_checks_takes_away_and_cites(opened, tmp_path):
 def test_a_question_is_asked_in_words(opened):
     page = opened("/")
     page.get_by_role("link", name="Partners of an offshore innovation base").click()
+    page.wait_for_load_state()
     assert page.get_by_label("Base").input_value() == "Suzhou offshore base"
     rows = page.locator(".rows-and-columns tbody tr").count()
     assert rows > 2
     page.get_by_label("Base").fill("")
     page.get_by_role("button", name="Show").click()
+    page.wait_for_load_state()
     assert page.locator(".rows-and-columns tbody tr").count() > rows
     page.get_by_label("Base").fill("No such base")
     page.get_by_role("button", name="Show").click()
+    page.wait_for_load_state()
     assert "try another value" in page.locator("main").inner_text()
 
 
 def test_a_table_is_narrowed_sorted_and_followed(opened):
     page = opened("/prc-reach/events_readable")
     page.locator(".facets").get_by_role("link", name="visit", exact=True).click()
+    page.wait_for_load_state()
     assert set(page.locator("td.col-event_kind").all_inner_texts()) == {"visit"}
     page.get_by_role("link", name="Name", exact=True).click()
+    page.wait_for_load_state()
     names = page.locator("td.col-name").all_inner_texts()
     assert names == sorted(names)
     page.locator("td.col-name a").first.click()
@@ -142,6 +148,7 @@ def test_an_analyst_writes_sql(opened):
     page.keyboard.press("Control+A")
     page.keyboard.type("SELECT name_zh FROM organizations WHERE organization_id = 'isoon'")
     page.get_by_role("button", name="Run SQL").click()
+    page.wait_for_load_state()
     assert page.locator("tbody td").all_inner_texts() == ["安洵信息"]
     page.goto("/prc-reach?sql=SELECT+nope")
     assert "no such column" in page.get_by_role("alert").inner_text()

@@ -191,7 +191,10 @@ def test_a_row_without_questions(package):
     } | dict(value.split("=") for value in PLACE)
     assert problems(package, "places") == []
     assert run("fmt", "--check", folder=package).returncode == 0
-    again = run("new", "places", *PLACE, folder=package)  # the same name gets its country in front
+    twice = run("new", "places", *PLACE, folder=package)
+    assert twice.returncode == 1 and "says in every other column what 'port-xyz'" in twice.stdout
+    elsewhere = [value.replace("para 1", "para 2") for value in PLACE]
+    again = run("new", "places", *elsewhere, folder=package)  # the same name gets its country in front
     assert again.stdout == "tables/places.csv: added sri-lanka-port-xyz\n"
 
 

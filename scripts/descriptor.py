@@ -86,17 +86,22 @@ def _read_differently(pattern: str) -> str | None:
     return bare[0] if bare else None
 
 
+def _unknown_pattern(pattern: str, reason: Exception | Warning) -> ValueError:
+    return ValueError(
+        f"the pattern {pattern!r} is not a regular expression that both engines know: {str(reason).splitlines()[0]}; mend it, as Python's re and Rust's regex have it"
+    )
+
+
 @cache  # tables share most of their patterns
 def _check_pattern(pattern: str) -> str:
     """Refuse what the engines would read differently: both must take the whole value or none."""
     try:
-        with warnings.catch_warnings(action="error"):  # Python warns of what it may come to read otherwise
+        with warnings.catch_warnings(record=True) as warned:  # of what Python may come to read otherwise
+            warnings.simplefilter("always")
             re.compile(pattern)
         pl.Series([""]).str.contains(pattern)
-    except (re.error, RecursionError, OverflowError, Warning, pl.exceptions.PolarsError) as error:
-        raise ValueError(
-            f"the pattern {pattern!r} is not a regular expression that both engines know: {str(error).splitlines()[0]}; mend it, as Python's re and Rust's regex have it"
-        ) from None
+    except (re.error, RecursionError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise _unknown_pattern(pattern, error) from None
     bare = _PARTS.sub("", pattern)
     if not (bare.startswith("^") and bare.endswith("$")):
         raise ValueError(f"write the pattern {pattern!r} as ^…$, so that every tool matches the whole value")
@@ -104,6 +109,8 @@ def _check_pattern(pattern: str) -> str:
         raise ValueError(
             f"write {special!r} in the pattern {pattern!r} in another way, like [0-9] for \\d: engines differ on it"
         )
+    if warned:
+        raise _unknown_pattern(pattern, warned[0].message)
     depth = 0
     for character in bare:
         depth += {"(": 1, ")": -1}.get(character, 0)

@@ -187,16 +187,23 @@ def _read_text(table: Table, text: str, thorough: bool) -> Table:
         if bad := dict(islice(_bad_lines(table, lines), _MOST_BAD + 1)):
             table.problems += filter(None, bad.values())
             if len(bad) > _MOST_BAD:
-                message = f"more than {_MOST_BAD:,} lines are no rows of this table, so it was read no further"
-                return _unsound(table, "row-length", message, hint="look whether it is the right file")
+                return _another_file(table)
             table.lines = table.lines.filter(~table.lines.is_in(list(bad)))
             text = "\n".join([lines[0], *lines.gather(table.lines - 1)]) + "\n"
         if len(table.lines):
             table.frame = _frame(table.schema, text)
+    if table.frame.select(pl.all_horizontal(pl.all().is_null()).sum()).item() > _MOST_BAD:
+        return _another_file(table)
     if thorough:
         plain = text.isascii() and text.replace("\n", "").isprintable()
         table.problems += _text_problems(table, _OF_ASCII if plain else _FAULTS)
     return table
+
+
+def _another_file(table: Table) -> Table:
+    table.frame, table.lines = table.frame.clear(), table.lines.clear()
+    message = f"more than {_MOST_BAD:,} lines are no rows of this table, so it was read no further"
+    return _unsound(table, "row-length", message, hint="look whether it is the right file")
 
 
 def _read_at_once(table: Table, text: str) -> bool:
@@ -231,7 +238,7 @@ def _frame(schema: Schema, text: str) -> pl.DataFrame:
     return frame.with_columns(pl.col(name).replace("", None) for name in schema.names) if '""' in text else frame
 
 
-_MOST_BAD = 10_000  # lines: a file with more that are no rows is another file
+_MOST_BAD = 10_000  # lines: a file with more that are no rows, or have nothing but commas, is another file
 _FEW = 8  # so many wrong columns of a header are told one by one
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 

@@ -16,28 +16,28 @@ _READ_AS = {"0": "o", "1": "l", "rn": "m", "vv": "w", "-": "", "_": ""}
 def problems(table: Table) -> Iterator[Problem]:
     """Where a table's key is one column: rows that differ in it alone, and keys that differ only to the eye of a program."""
     (key, *further), names = table.schema.primaryKey, table.schema.names
-    if further or len(names) == 1 or table.frame.height < 2:
+    if further or len(names) == 1:
         return
-    alone = pl.col(key).is_not_null() & pl.col(key).is_unique()  # else the key itself is the problem
-    rest = pl.struct(name for name in names if name != key)
-    for first, later in _again(table, rest.is_duplicated() & alone, rest):
-        message = f"says in every other column what {_named(table, first)} says"
+    # A key that is missing, or taken twice, is the problem itself.
+    with_key = table.frame.select(pl.col(key).is_not_null() & pl.col(key).is_unique()).to_series().arg_true()
+    frame = table.frame[with_key]
+    for first, later in _again(frame.drop(key)):
+        message = f"says in every other column what {_named(table, with_key[first])} says"
         hint = "take one of them out, or give what tells the two apart"
-        yield table.problem(later, "duplicate-row", message, key, value=table.frame[key][later], hint=hint)
+        yield table.problem(with_key[later], "duplicate-row", message, key, value=frame[key][later], hint=hint)
     if table.schema.field(key).type == "string":
         read = pl.col(key).str.to_lowercase().str.replace_many(list(_READ_AS), list(_READ_AS.values()))
-        for first, later in _again(table, read.is_duplicated() & alone, read):
-            message = f"is easily read as the key of {_named(table, first)}"
+        for first, later in _again(frame.select(read)):
+            message = f"is easily read as the key of {_named(table, with_key[first])}"
             hint = "give one of the two another key, or take one out if they are the same"
-            yield table.problem(later, "look-alike-key", message, key, value=table.frame[key][later], hint=hint)
+            yield table.problem(with_key[later], "look-alike-key", message, key, value=frame[key][later], hint=hint)
 
 
-def _again(table: Table, doubtful: pl.Expr, what: pl.Expr) -> Iterator[tuple[int, int]]:
-    """Pairs of rows, counted from 0, of which the later says `what` the first says; looked for among the `doubtful`."""
-    first: dict = {}
-    found = table.frame.select(pl.int_range(pl.len()).alias("at"), doubtful.alias("doubtful"), what.alias("what"))
-    for index, said in found.filter("doubtful").select("at", "what").iter_rows():
-        said = tuple(said.values()) if isinstance(said, dict) else said
+def _again(frame: pl.DataFrame) -> Iterator[tuple[int, int]]:
+    """Pairs of rows, counted from 0, of which the later is the first of its like once more."""
+    first: dict[tuple, int] = {}
+    for index in frame.is_duplicated().arg_true() if frame.height else ():
+        said = frame.row(index)
         if said in first:
             yield first[said], index
         first.setdefault(said, index)

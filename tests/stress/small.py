@@ -111,7 +111,7 @@ _TABLES = {
         ],
         [
             ["drill-at-sea", "A drill, at sea", "2024-12", "2024-12-11", "kinmen", "TWN", "", "drill", "3", "7", "12.5", "true", "2024-12-10", "2019", "blue-book", "p. 3", "stated", "the navy", ""],
-            ["visit-1", 'A "visit" 访问', "2017~", "", "almaty", "KAZ", "drill-at-sea", "visit", "", "", "", "false", "", "", "report", "p. 9", "likely", "", "=1+1"],
+            ["visit-1", 'A "visit" 访问', "2017~", "", "almaty", "KAZ", "drill-at-sea", "visit", "", "", "", "false", "", "", "report", "p. 9", "likely", "", "1+1=2"],
         ],
     ),
     "event_places": (

@@ -328,7 +328,7 @@ def test_a_mistake_in_the_sites_settings_is_told_with_its_line(package, declared
     edit(package, "metadata.yml", old, new)
     number = text[: text.index(old)].count("\n") + 1
     first = text[: text.index(new)].count("\n") + 1 if new in text else None
-    found = settings.problems(type(declared)(package, declared.descriptor, declared.schemas))
+    found = settings.problems(type(declared)(package, declared.descriptor, declared.schemas, {}))
     from scripts.render import text as rendered
 
     assert rendered(found) == f"metadata.yml:{number}: {line.format(first=first)}"

@@ -93,8 +93,15 @@ class Terminal:
     def say(self, expected: str, answer: str) -> str:
         """What was shown up to `expected`, to which `answer` is typed."""
         self.expect(expected)
+        self._until_it_reads()
         os.write(self._parent, answer.encode() + (b"" if answer in ("\x03", "\x04") else b"\n"))
         return self.shown
+
+    def _until_it_reads(self) -> None:
+        """Wait until it sleeps: Python loses a Ctrl-C between showing a prompt and reading, and nobody types as fast."""
+        status = Path(f"/proc/{self.process.pid}/stat")
+        while status.exists() and status.read_text().rpartition(")")[2].split()[0] not in "SZ":
+            time.sleep(0.01)
 
     def end(self) -> int:
         status = self.process.wait(timeout=60)

@@ -190,11 +190,11 @@ def spreadsheets() -> dict[str, bytes]:
         page.append([field["name"] for field in fields])
         for row in rows:
             page.append([_value(cell) for cell in row])
-        page.append(["new-row", *(_value(cell) for cell in rows[0][1:])])
+        page.append(["new-row", "A new name", *(_value(cell) for cell in rows[0][2:])])
     written = io.BytesIO()
     book.save(written)
     _, fields, rows = _TABLES["events"]
-    lines = [[field["name"] for field in fields], rows[1], ["another", *rows[0][1:]]]
+    lines = [[field["name"] for field in fields], rows[1], ["another", "Another name", *rows[0][2:]]]
     return {
         "rows.xlsx": written.getvalue(),
         "events.csv": as_csv(lines),

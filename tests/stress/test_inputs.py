@@ -339,6 +339,14 @@ def _figures(answers: list[dict]) -> str:
     )
 
 
+@pytest.mark.parametrize("arguments", [["check"], bombs.XLSX, bombs.CSV, ["build"], ["export"]], ids=" ".join)
+def test_what_is_not_spoilt_is_taken(arguments, server, originals, tmp_path):
+    """Otherwise the cases would prove no more than that an unsound package is refused."""
+    case = Case(prepared(tmp_path / "sound", originals), arguments, "not spoilt")
+    found, answer = _tried(server, case)
+    assert not found and answer["code"] == 0, _told(case, "not spoilt", found)
+
+
 def test_no_spoilt_input_crashes(originals, tmp_path, full, figure):
     number = CASES if full else SOME
     failures, answers = _run(list(range(number)), "small", tmp_path, originals, 2 if full else 1)

@@ -17,8 +17,8 @@ from . import records
 from .atomic import replacing
 from .dates import derived, derived_names
 from .descriptor import Field, Schema
-from .labels import READABLE, listed, quoted, view
-from .package import RECORDS, Package
+from .labels import listed, quoted, view
+from .package import READABLE, RECORDS, Package
 from .problem import Broken, Problem
 from .tables import Table, no_rows
 from .text import spaced
@@ -204,7 +204,7 @@ def _create(connection: sqlite3.Connection, name: str, schema: Schema, with_deri
     body = ",\n  ".join(lines)
     connection.execute(f"CREATE TABLE {quoted(name)} (\n  {body}\n) STRICT")
     if not with_derived:
-        connection.execute(f"CREATE INDEX {quoted(f'idx_{name}')} ON {quoted(name)} ({listed(schema.primaryKey)})")
+        connection.execute(f"CREATE INDEX {quoted(f'{name}.key')} ON {quoted(name)} ({listed(schema.primaryKey)})")
 
 
 def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool, whole: bool) -> None:
@@ -222,11 +222,14 @@ def _insert(connection: sqlite3.Connection, table: Table, with_derived: bool, wh
 
 
 def _index(connection: sqlite3.Connection, name: str, schema: Schema) -> None:
-    """An index on every foreign key and facet that the primary key does not already serve."""
+    """An index on every foreign key and facet that the primary key does not already serve.
+
+    Its name has a dot, which no table or column has, so that none of them is called as it is.
+    """
     columns = dict.fromkeys([*(key.column for key in schema.foreignKeys), *schema.facets])
     for column in columns:
         if column != schema.primaryKey[0]:
-            connection.execute(f"CREATE INDEX {quoted(f'idx_{name}_{column}')} ON {quoted(name)} ({quoted(column)})")
+            connection.execute(f"CREATE INDEX {quoted(f'{name}.{column}')} ON {quoted(name)} ({quoted(column)})")
 
 
 def _search(

@@ -9,7 +9,6 @@ from .dates import derived_names
 from .descriptor import Field, Reference
 from .package import Package
 
-READABLE = "_readable"
 BETWEEN = " · "  # stands between the parts of a label
 
 

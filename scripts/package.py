@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,9 @@ from .problem import Broken, Problem, did_you_mean
 DESCRIPTOR = "datapackage.json"
 RECORDS = "records"  # all rows that have an id, see `database`
 LINKS = "links"  # what refers to what, see `database`
+READABLE = "_readable"  # behind a table's name: the view that shows labels for keys, see `labels`
+# SQLite's own names, what the build makes beside the tables, and the tables that FTS5 makes behind an index.
+_TAKEN = re.compile(f"^({RECORDS}|{LINKS})$|^sqlite_|{READABLE}$|_fts(_data|_idx|_docsize|_config|_content)?$")
 # What SQLite takes: so many SELECTs in a UNION of all tables, so long an expression of all columns, and so deep
 # and large a SELECT as that of a row's label.
 _MOST_TABLES, _MOST_COLUMNS, _DEEPEST_LABEL, _LARGEST_LABEL = 400, 900, 8, 50
@@ -146,10 +150,11 @@ def _path_problems(folder: Path, descriptor: Descriptor, text: str):
                 hint = "give a relative path below the package's folder"
                 message = f"{key} {path!r} leaves the package"
                 yield Problem(DESCRIPTOR, "unsafe-path", message, line=line, value=path, hint=hint)
-        if resource.name in (RECORDS, LINKS):
+        if _TAKEN.search(resource.name):
             line = jsonlines.line_of(text, ("resources", index, "name"))
-            message = f"no table can be called {resource.name!r}: the build makes that itself"
-            yield Problem(DESCRIPTOR, "declaration", message, line=line)
+            message = f"no table can be called {resource.name!r}: the build or SQLite uses such names itself"
+            hint = f"let it not begin with sqlite_, nor end with {READABLE} or _fts"
+            yield Problem(DESCRIPTOR, "declaration", message, line=line, value=resource.name, hint=hint)
         for what in (resource.name, resource.path):
             if what in seen:
                 line = jsonlines.line_of(text, ("resources", index))

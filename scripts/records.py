@@ -65,13 +65,13 @@ def create(connection: sqlite3.Connection, package: Package) -> None:
         if schema.id:
             connection.execute(f"INSERT INTO {RECORDS} {_select(package, name)}")
     for column in ("domain", "first_day", STATUS, *(column for column, _, _ in _referred(package))):
-        connection.execute(f"CREATE INDEX {quoted(f'idx_{RECORDS}_{column}')} ON {RECORDS} ({quoted(column)})")
+        connection.execute(f"CREATE INDEX {quoted(f'{RECORDS}.{column}')} ON {RECORDS} ({quoted(column)})")
     columns = ("to_table", "to_id", "table_name", "row_id", "via")
     body = ", ".join(f"{column} TEXT NOT NULL" for column in columns)
     connection.execute(f"CREATE TABLE {LINKS} ({body}, PRIMARY KEY ({listed(columns)})) STRICT, WITHOUT ROWID")
     for select in _links(package):
         connection.execute(f"INSERT OR IGNORE INTO {LINKS} {select}")
-    connection.execute(f"CREATE INDEX idx_{LINKS}_row ON {LINKS} (table_name, row_id)")
+    connection.execute(f"CREATE INDEX {quoted(f'{LINKS}.row')} ON {LINKS} (table_name, row_id)")
 
 
 def _referred(package: Package) -> Iterator[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from conftest import problems, run
 from pydantic import ValidationError
 
 from scripts import settings
-from scripts.database import in_order
+from scripts.database import empty, in_order
 from scripts.descriptor import Constraints, Field
 from scripts.package import load
 from scripts.problem import Broken
@@ -206,6 +206,22 @@ def test_a_column_that_the_database_has_already(package, name):
         package, BODIES, '"fields": [', f'"fields": [{{"name": "{name}", "type": "string", "description": "A name."}},'
     )
     assert f"no column of this table can be called {name!r}" in problems(package)[0]["message"]
+
+
+@pytest.mark.parametrize("name", ["records", "links", "sqlite_x", "places_fts", "places_fts_idx", "places_readable"])
+def test_a_table_that_the_database_has_already(package, name):
+    """The build ended with SQLite's error."""
+    line = edit(package, "datapackage.json", '"name": "sco_bodies"', f'"name": "{name}"')
+    assert (
+        problems(package)[0]["line"] == line and f"no table can be called '{name}'" in problems(package)[0]["message"]
+    )
+
+
+def test_an_index_is_called_as_no_table_is(package):
+    """Two indexes of one name, or one of a table's, ended the build."""
+    with empty(load(package)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")]
+    assert all("." in name or name.startswith("sqlite_autoindex_") for name in names) and len(names) > 200
 
 
 def test_columns_of_one_name_are_declared_alike(package):

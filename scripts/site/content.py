@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from ..dictionary import Entry, dictionary
 from ..export import SUMS, about, citation
-from ..labels import READABLE, readable
-from ..package import Package
+from ..labels import readable
+from ..package import READABLE, Package
 from ..records import PROVENANCE
 
 CHANGES, MANUAL, RECIPES = "CHANGELOG.md", "CODEBOOK.md", "docs/recipes.md"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .. import records, settings
 from ..dates import derived_names
 from ..descriptor import Field
-from ..labels import READABLE, readable, year_column
-from ..package import LINKS, RECORDS, Package
+from ..labels import readable, year_column
+from ..package import LINKS, READABLE, RECORDS, Package
 
 _DERIVED = ("first day that it may mean", "last day that it may mean", "year")
 _OWN = ("settings", "map", "searches", "corrections_url")  # keys of metadata.yml that are ours, not Datasette's

@@ -5,7 +5,7 @@ import re
 from datasette import Response, hookimpl
 from datasette.utils.asgi import AsgiFileDownload, NotFound
 
-from scripts.labels import READABLE
+from scripts.package import READABLE
 from scripts.site import pictures
 from scripts.site.content import MANUAL, RECIPES, rendered, web_address
 from scripts.site.jsonld import dataset

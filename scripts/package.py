@@ -184,7 +184,7 @@ def _stray_files(folder: Path, descriptor: Descriptor):
         for file in sorted(there):
             name = str(PurePosixPath(parent) / file.name)
             if file.suffix == suffix and name not in listed:
-                line = f'{{"name": "{file.stem}", "type": "table", "path": "tables/{file.stem}.csv", "schema": "schemas/{file.stem}.json", "dialect": {{"delimiter": ","}}}}'
+                line = f'{{"name": "{file.stem}", "type": "table", "path": "tables/{file.stem}.csv", "schema": "schemas/{file.stem}.json", "encoding": "utf-8", "dialect": {{"delimiter": ","}}}}'
                 yield Problem(
                     name, "unlisted-file", f"is not listed in {DESCRIPTOR}", hint=f"add to its resources: {line}"
                 )

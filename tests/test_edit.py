@@ -300,7 +300,7 @@ def test_a_new_table_is_checked_formatted_and_can_get_rows(package):
     assert [rule["id"] for rule in schema["rules"]] == ["attributed-to-somebody-known"]
     after = (package / "datapackage.json").read_text("utf-8").splitlines()
     new = '    {"name": "port_calls", "type": "table", "path": "tables/port_calls.csv", '
-    new += '"schema": "schemas/port_calls.json", "dialect": {"delimiter": ","}}'
+    new += '"schema": "schemas/port_calls.json", "encoding": "utf-8", "dialect": {"delimiter": ","}}'
     assert [line for line in after if line not in before.splitlines()] == [before.splitlines()[-3] + ",", new]
     values = ["name=Call", "vessel_id=plan-542", "called_date=2024-12", "source_id=yu-2024-offshore-bases"]
     values += ["locator=Intro, para 1", "certainty=stated", "attributed_to=Nobody Known"]

@@ -7,7 +7,11 @@ Beside the package's tables a rule may read `records`, which lists every row tha
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
+from functools import partial
+from threading import Thread
 
 import polars as pl
 
@@ -21,6 +25,7 @@ from .wording import missing_key
 
 ENGINE = "sqlite"
 _MILLIONS_OF_STEPS = 300  # of SQLite's machine, after which a rule goes on for ever; steps, not the clock
+_SECONDS = 15  # of a processor, for any million of them: to look for a giant text in another is one step
 _MOST = 100_000  # rows that a rule may return: one that returns more does not mean the rows of a table
 _LARGEST = 50_000_000  # bytes of a value that a rule makes, and characters of all that it returns
 
@@ -33,10 +38,52 @@ def problems(
     A rule that reads a table which could not be read whole is left out: that table's own problem is
     told. Raises `Broken` where a rule is not valid SQL for this package.
     """
+    work = _Work()
+    return work.done(lambda: _found(work, package, tables, set(names), set(changed)))
+
+
+class _Work:
+    """SQLite's work for the rules, in a thread that is left behind where a step of it has no end.
+
+    Within a step nothing can stop SQLite, and one that looks for a giant text in another would hold the check.
+    """
+
+    def __init__(self) -> None:
+        self._steps, self._since = 0, time.process_time()
+        self._rule: Callable[[str], Broken] | None = None
+
+    def begins(self, rule: Callable[[str], Broken]) -> None:
+        """Go on to the next rule, of which `rule` says what is wrong."""
+        self._rule, self._since = rule, time.process_time()
+
+    def goes_on(self) -> bool:
+        """Whether SQLite may go on; asked at every million of its steps."""
+        self._steps, self._since = self._steps + 1, time.process_time()
+        return self._steps <= _MILLIONS_OF_STEPS
+
+    def done(self, work: Callable[[], list[Problem]]) -> list[Problem]:
+        """What `work` returns or raises; raises `Broken` where a rule has no end."""
+        answer: Future[list[Problem]] = Future()
+        Thread(target=_answer, args=(answer, work), daemon=True).start()
+        while not wait([answer], 0.5).done:
+            if self._rule and time.process_time() - self._since > _SECONDS:
+                raise self._rule("fails on the data: it looks for one giant text in another, and does not end")
+        return answer.result()
+
+
+def _answer(answer: Future, work: Callable[[], list[Problem]]) -> None:
+    try:
+        answer.set_result(work())
+    except BaseException as error:
+        answer.set_exception(error)
+
+
+def _found(
+    work: _Work, package: Package, tables: dict[str, Table], wanted: set[str], changed: set[str]
+) -> list[Problem]:
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
-    patience = iter(range(_MILLIONS_OF_STEPS))
-    connection.set_progress_handler(lambda: next(patience, None) is None, 1_000_000)
+    connection.set_progress_handler(lambda: not work.goes_on(), 1_000_000)
     connection.create_function("han_script", 1, han_script, deterministic=True)
     try:
         database.load(connection, package, tables)
@@ -45,7 +92,6 @@ def problems(
         if wrong:
             raise Broken(wrong)
         broken = {name for name, table in tables.items() if not table.whole}
-        wanted, changed = set(names), set(changed)
         return [
             _problem(tables, name, rule, row)
             for name, schema in package.schemas.items()
@@ -53,36 +99,38 @@ def problems(
             if rule.select and (name in wanted or changed)
             for read in [_tables_read(connection, rule.select)]
             if not broken & read and (name in wanted or read & changed)
-            for row in _rows(connection, package, name, rule)
+            for row in _rows(work, connection, partial(_broken, package, name, rule), rule)
         ]
     finally:
         connection.close()
 
 
-def _rows(connection: sqlite3.Connection, package: Package, name: str, rule: Rule) -> list[sqlite3.Row]:
-    rows, size, told = [], 0, None
+def _rows(
+    work: _Work, connection: sqlite3.Connection, broken: Callable[[str], Broken], rule: Rule
+) -> list[sqlite3.Row]:
+    rows, size = [], 0
+    work.begins(broken)
     try:
         for row in connection.execute(rule.select):
             rows.append(row)
             size += sum(len(value) for value in row if isinstance(value, str | bytes))
             if len(rows) > _MOST or size > _LARGEST:
-                told = f"returns more than {_MOST:,} rows or {_LARGEST:,} characters"
-                break
+                raise broken(f"returns more than {_MOST:,} rows or {_LARGEST:,} characters")
     except sqlite3.Error as error:
-        told = f"fails on the data: {error}"
-    if told:
-        file, line = package.rule_place(name, rule)
-        raise Broken([Problem(file, "declaration", f"the rule {rule.id!r} {told}", line=line, table=name)])
+        raise broken(f"fails on the data: {error}") from None
     return rows
+
+
+def _broken(package: Package, name: str, rule: Rule, told: str, hint: str | None = None) -> Broken:
+    file, line = package.rule_place(name, rule)
+    return Broken([Problem(file, "declaration", f"the rule {rule.id!r} {told}", line=line, table=name, hint=hint)])
 
 
 def _declaration_problems(connection: sqlite3.Connection, package: Package) -> Iterable[Problem]:
     for name, schema in package.schemas.items():
         for rule in schema.rules:
             if rule.select and (told := _wrong(connection, rule, schema.primaryKey)):
-                message, hint = told
-                file, line = package.rule_place(name, rule)
-                yield Problem(file, "declaration", f"the rule {rule.id!r} {message}", line=line, table=name, hint=hint)
+                yield from _broken(package, name, rule, *told).problems
 
 
 def _wrong(connection: sqlite3.Connection, rule: Rule, key: list[str]) -> tuple[str, str | None] | None:

@@ -262,6 +262,7 @@ BOMBS = [
     Bomb("thirty thousand wrong keys", _table(lambda lines: "\n".join(lines) + "\n" + _KEYS), [CHECK, ["check", "-f", "json"]]),
     Bomb("a rule broken by many rows", _all(_rule(select="SELECT event_id FROM events, (SELECT 1 FROM places, places, places, places, places, places)"), _table(lambda lines: "\n".join(lines) + "\n" + "".join(f"p-{n},N,KAZ,1,1\n" for n in range(50)))), [CHECK], seconds=60),
     Bomb("a rule that never ends", _rule(select=_ENDLESS + "SELECT event_id FROM events WHERE (SELECT max(x) FROM c) > 0"), [CHECK], "declaration", 60),
+    Bomb("a rule that looks for one giant text in another", _all(_rule(select="SELECT event_id FROM events WHERE instr(note, substr(note, 1, length(note) / 2) || 'b')"), _table(lambda lines: "\n".join(lines[:-1]) + "\n" + lines[-1].replace("1+1=2", "a" * 3_000_000) + "\n", "events")), [CHECK, BUILD], "does not end", 40),
     Bomb("a rule with endless rows", _rule(select=_ENDLESS + "SELECT x AS event_id FROM c"), [CHECK, BUILD], "declaration", 60),
     Bomb("a rule with an endless set", _rule(select="WITH RECURSIVE c(x) AS (SELECT 1 UNION SELECT x + 1 FROM c) SELECT count(*) AS event_id FROM c"), [CHECK], "declaration", 60),
     Bomb("a rule with endless sorting", _rule(select=_ENDLESS + "SELECT x AS event_id FROM c ORDER BY x DESC"), [CHECK], "declaration", 60),

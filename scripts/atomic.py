@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -21,20 +21,20 @@ def replacing(path: Path) -> Iterator[Path]:
     What processes that were killed left behind is removed too. OSError where the folder or the file cannot be
     written, also where only the file itself says so.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    _remove_orphans(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        if path.exists():
-            shutil.copymode(path, partial)
-        keep(partial)
-        os.replace(partial, path)
-        keep(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _parents(path):
+        _remove_orphans(path)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            yield partial
+            if path.exists():
+                shutil.copymode(path, partial)
+            keep(partial)
+            os.replace(partial, path)
+            keep(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -46,26 +46,39 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     leaves the old one beside, and the next call puts it back. When the block ends badly `path` is as it was.
     OSError where it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _put_back(path)
-    _remove_orphans(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+    with _parents(path):
+        _put_back(path)
+        _remove_orphans(path)
+        try:
+            partial.mkdir()
+            yield partial
+            for each in (*partial.rglob("*"), partial):
+                keep(each)
+            if not _swapped(partial, path):
+                if path.exists():
+                    os.rename(path, aside)
+                os.rename(partial, path)
+            keep(path.parent)
+        finally:
+            if aside.exists() and not path.exists():
+                os.rename(aside, path)
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _parents(path: Path) -> Iterator[None]:
+    """The folders above `path`; those that had to be made are removed again when nothing was put into them."""
+    new = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        partial.mkdir()
-        yield partial
-        for each in (*partial.rglob("*"), partial):
-            keep(each)
-        if not _swapped(partial, path):
-            if path.exists():
-                os.rename(path, aside)
-            os.rename(partial, path)
-        keep(path.parent)
+        yield
     finally:
-        if aside.exists() and not path.exists():
-            os.rename(aside, path)
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(OSError):  # not empty
+            for folder in new:
+                folder.rmdir()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ to SIGIO and SIGPROF is to end the process.
 
 from __future__ import annotations
 
+import csv
 import gc
 import json
 import os
@@ -141,6 +142,14 @@ def _only(content: dict, names: list[str] | None) -> dict:
     return content | {"resources": told}
 
 
+def _not_guessed(*_: object) -> None:
+    """In place of what Python's `csv` guesses a dialect by: frictionless asks it even when the dialect is declared.
+
+    On a long cell with quotation marks that takes minutes (cpython issues 98820 and 109638).
+    """
+    raise csv.Error("nothing is to be guessed")
+
+
 def _keys_alone(resource, columns: list[str]):
     """A table of the resource's keys: all that a foreign key into it needs, and read once instead of once for each."""
     import frictionless
@@ -171,6 +180,7 @@ def _main() -> None:
     gc.set_threshold(100_000)  # as the other side does, see `cli.main`
     import frictionless  # noqa: F401  while the other side still reads its tables
 
+    csv.Sniffer.sniff = _not_guessed
     job = json.loads(sys.stdin.readline())
     _end_with_parent()
     for result in _validated(job):

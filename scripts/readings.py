@@ -64,12 +64,12 @@ def _numbers(text: str, kind: str) -> Iterator[str]:
     numbers = _NUMBER.findall(text)
     if len(numbers) != 1 or _BOUND.search(text):
         return
+    number = re.sub(r"[' \u00a0\u202f]", "", numbers[0]).replace("，", ",")
     if multiple := _MULTIPLE.search(text):
-        product = Decimal(numbers[0].replace(",", "")) * _TIMES[multiple[0].lower()]
-        if product == product.to_integral_value():
+        decimal = re.sub("^([+-]?[0-9]+),([0-9]{1,2})$", r"\1.\2", number).replace(",", "")
+        if decimal.count(".") < 2 and (product := Decimal(decimal) * _TIMES[multiple[0].lower()]) == int(product):
             yield str(int(product))
         return
-    number = re.sub(r"[' \u00a0\u202f]", "", numbers[0]).replace("，", ",")
     if kind == "number":
         if number.count(",") == 1 and "." not in number and not re.search(r",[0-9]{3}$", number):
             yield number.replace(",", ".")  # a decimal comma

@@ -66,6 +66,14 @@ def test_wrong_usage_is_status_2_without_a_traceback(arguments):
     assert "Traceback" not in result.stderr + result.stdout
 
 
+@pytest.mark.parametrize("typed", ["\u202egnp.exe", "\u009b31m", "\b\x7f"])
+@pytest.mark.parametrize("before", [["build"], ["check", "--format"], []])
+def test_what_was_typed_is_repeated_visibly(before, typed):
+    """In a usage error typer shows it as it is."""
+    result = run(*before, typed, "x")
+    assert result.returncode == 2 and not set(typed) & set(result.stdout + result.stderr)
+
+
 def test_an_unknown_table_gets_the_nearest():
     assert "did you mean 'sco_bodies'?" in run("check", "sco_bodis").stdout
 

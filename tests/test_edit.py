@@ -321,6 +321,7 @@ def test_a_new_table_is_checked_formatted_and_can_get_rows(package):
         (["port_calls", "--column", "latitude:string"], "latitude is a number in other tables"),
         (["port_calls", "--column", "day:partial_date", "--column", "day_year:integer"], "makes a column 'day_year'"),
         (["records"], "no table can be called 'records'"),
+        (["a" * 300], "is too long for a table's name"),
     ],
 )
 def test_a_table_that_cannot_be_is_refused_without_a_trace(package, arguments, words):
@@ -849,6 +850,23 @@ def test_only_an_ordinary_file_is_read(sound, tmp_path, kind):
 def test_numbers_that_signal_that_they_are_none_are_compared(declared):
     field = next(each for each in declared.schemas["places"].fields if each.type == "number")
     assert not cells.same(field, "snan", "1") and cells.same(field, "1.0", "1")
+
+
+@pytest.mark.parametrize(
+    "text, meant",
+    [
+        ("13 000 000 million", ["13000000000000"]),
+        ("1,5 million", ["1500000"]),
+        ("1,234 million", ["1234000000"]),
+        ("2.5 thousand", ["2500"]),
+        ("3万", ["30000"]),
+        ("1.000.000 million", []),
+    ],
+)
+def test_a_number_of_millions(declared, text, meant):
+    fields = (each for schema in declared.schemas.values() for each in schema.fields)
+    field = next(each for each in fields if each.type == "integer")
+    assert readings.readings(field, text) == meant
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "፩", "²", "1" * 400 + " million", "a" * 100_000])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+from typer.core import TyperGroup, click
 
 from .. import render
 from ..outside import Outside
@@ -26,7 +27,30 @@ if TYPE_CHECKING:
 
 FINE, PROBLEMS, BROKEN = 0, 1, 2
 
+
+class _Commands(TyperGroup):
+    """Commands whose errors repeat what was typed without what turns the reading order or a terminal's cursor."""
+
+    def make_context(self, *arguments, **more):
+        with _told_visibly():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, context):
+        with _told_visibly():
+            return super().invoke(context)
+
+
+@contextmanager
+def _told_visibly() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = lines_visible(error.message)
+        raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Check, format, build, export and serve a package of tables: the one in this folder, or in --package DIR.",
     epilog="Exit status: 0 fine, 1 problems found, 2 wrong usage or a broken package.",
     no_args_is_help=True,

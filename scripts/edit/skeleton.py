@@ -21,6 +21,7 @@ from .changes import Change
 PARTIAL_DATE = "partial_date"
 TYPES = ("string", "integer", "number", "boolean", "date", "year", PARTIAL_DATE)
 _NAME = re.compile("[a-z][a-z0-9_]*")
+_LONGEST = 31  # characters, as a sheet of Excel's can be called, which every table becomes
 _Schemas = dict[str, dict]  # the package's schemas as written, by table
 
 
@@ -84,6 +85,9 @@ def _columns(package: Package, columns: Iterable[str]) -> Iterator[tuple[str, st
 def _name_problems(package: Package, name: str) -> Iterator[Problem]:
     if not _NAME.fullmatch(name):
         yield _problem(f"{name!r} is no name for a table", name, [], "small letters, digits and _, like legal_matters")
+    elif len(name) > _LONGEST:
+        hint = f"take one of at most {_LONGEST} characters, as every table becomes a sheet of Excel's"
+        yield _problem(f"{name!r} is too long for a table's name", name, [], hint)
     elif name in package.resources:
         yield _problem(f"there is a table {name!r} already", name, [], f"add rows to it: prc-reach new {name}")
     else:

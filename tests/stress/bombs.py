@@ -332,6 +332,8 @@ BOMBS = [
     Bomb("a CSV file of a million columns", _write("spreadsheets/events.csv", "c," * 10**6 + "c\n" + "1," * 10**6 + "1\n"), [CSV], "unreadable-file"),
     Bomb("a CSV file of a million columns in a row", _write("spreadsheets/events.csv", "event_id,name\n" + "1," * 10**6 + "1\n"), [CSV], "unreadable-file"),
     Bomb("a CSV file of a million lines", _write("spreadsheets/events.csv", "event_id,name\n" + "x,\n" * 10**6), [CSV]),
+    Bomb("a CSV file with a cell of many quotes", _write("spreadsheets/events.csv", "event_id,place_id\nx," + "' OR 1=1 --" * 20_000 + "\n"), [CSV], "pattern"),
+    Bomb("a table with a cell of many quotes", _table(lambda lines: "\n".join(lines[:-1]) + "\n" + lines[-1].replace("1+1=2", "\"' \"\"OR 1=1 --" + "'\"\", '" * 20_000 + '"') + "\n", "events"), [CHECK]),
     Bomb("a CSV file with a giant cell", _write("spreadsheets/events.csv", f"event_id,name,people_min,start_date\nx,{'y' * 10**7},{'1' * 10**6},{'1' * 10**6}\n"), [CSV]),
     Bomb("a CSV file with numbers that are none", _write("spreadsheets/events.csv", "event_id,people_min,start_date\ndrill-at-sea,snan,\nvisit-1,nan,፩\n"), [CSV]),
 ]  # fmt: skip

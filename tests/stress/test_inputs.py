@@ -42,7 +42,7 @@ _LIMIT = 2 * MEMORY  # bytes that the system lets a process ask for, so that non
 _CONTROLS = re.compile("[\0-\b\v-\x1f\x7f-\x9f]")
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ALARMS = re.compile(r"Traceback|\b\w*Warning\b|Exception ignored|panicked at|core dumped|Segmentation fault")
-_READERS = {"check", "show", "explain", "diff"}
+_READERS, _WRITERS, _SHOW = {"check", "show", "explain", "diff"}, {"fmt", "import"}, {"--check", "--diff", "--dry-run"}
 
 TABLES = [path.removeprefix("tables/").removesuffix(".csv") for path in small.files() if path.startswith("tables/")]
 
@@ -271,7 +271,7 @@ def _touched(case: Case, code: int, before: dict[str, str]) -> list[str]:
     """What the command changed beside what it may: the package, if it is one that writes and says that it has."""
     after, command = state(case.home), case.arguments[:1]
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    reads = {*command} & _READERS or {"--check", "--diff", "--dry-run"} & set(case.arguments)
+    reads = {*command} & _READERS or ({*command} & _WRITERS and _SHOW & {*case.arguments})
     may_write = not reads and (code in (0, 130) or command == ["fmt"])
     return [f"touched {name}" for name in changed if not (may_write and name.startswith("package"))]
 

@@ -351,6 +351,25 @@ class Rule(Model):
         return self
 
 
+class CommonRule(Rule):
+    """A rule of every table that has all of the `columns` and none of those `without`, declared once for all of them.
+
+    In its `select` the word {table} stands for the table's name.
+    """
+
+    columns: Names
+    without: list[str] = []
+
+    def applies(self, schema: Schema) -> bool:
+        """Whether it is a rule of the table with this schema."""
+        return set(self.columns) <= set(schema.names) and not set(self.without) & set(schema.names)
+
+    def of(self, table: str) -> Rule:
+        """The rule as that of the table of this name."""
+        own = {name: getattr(self, name) for name in Rule.model_fields}
+        return Rule.model_construct(**own | {"select": self.select and self.select.replace("{table}", f'"{table}"')})
+
+
 class About(Model):
     """The columns of a table whose rows are each about a row of any other: that row's table and id.
 
@@ -487,7 +506,7 @@ class Resource(Model):
 
 
 class Descriptor(Model):
-    """`datapackage.json`, with the custom key `domains`."""
+    """`datapackage.json`, with the custom keys `domains` and `rules`, those that many tables have."""
 
     profile: Text | None = Key(None, alias="$schema")
     name: Annotated[str, Key(pattern=_PACKAGE)]
@@ -503,6 +522,7 @@ class Descriptor(Model):
     contributors: list[Contributor] = []
     sources: list[Source] = []
     domains: list[Domain] = []
+    rules: list[CommonRule] = []
     resources: Annotated[list[Resource], Key(min_length=1)]
 
     @property

@@ -57,9 +57,11 @@ class Package:
                 raise Broken([Problem(path, "output", "was changed by somebody else meanwhile", hint=hint)])
 
     def rule_place(self, table: str, rule: Rule) -> tuple[str, int]:
-        """File and line at which `rule` of `table` is declared."""
-        name = self.resources[table].schema_path
-        index = self.schemas[table].rules.index(rule)
+        """File and line at which `rule` of `table` is declared: in the table's schema, or for many tables."""
+        name, index = self.resources[table].schema_path, self.schemas[table].rules.index(rule)
+        for number, common in enumerate(self.descriptor.rules):
+            if common.id == rule.id and common.applies(self.schemas[table]):
+                name, index = DESCRIPTOR, number
         return name, jsonlines.line_of((self.folder / name).read_text("utf-8"), ("rules", index))
 
 
@@ -86,9 +88,13 @@ def load(folder: Path) -> Package:
             problems += broken.problems
     if not problems:
         problems = list(_schemas_problems(descriptor, schemas, texts))
+        problems += _common_problems(descriptor, schemas, text)
     problems += _stray_files(folder, descriptor)
     if problems:
         raise Broken(problems)
+    for name, schema in schemas.items():
+        common = [rule.of(name) for rule in descriptor.rules if rule.applies(schema)]
+        schemas[name] = schema.model_copy(update={"rules": [*schema.rules, *common]})
     return Package(folder, descriptor, schemas, seen)
 
 
@@ -112,6 +118,24 @@ def _schemas_problems(descriptor: Descriptor, schemas: dict[str, Schema], texts:
         ):
             line = jsonlines.line_of(texts[table], path)
             yield Problem(file, "declaration", message, line=line, hint=hint, cause=_cause(files, texts, *cause))
+
+
+def _common_problems(descriptor: Descriptor, schemas: dict[str, Schema], text: str):
+    """What is wrong with the rules that many tables have, each once, and not once for each table."""
+    taken = {(table, rule.id) for table, schema in schemas.items() for rule in schema.rules}
+    for index, rule in enumerate(descriptor.rules):
+        tables = [table for table, schema in schemas.items() if rule.applies(schema)]
+        found: dict[str, str | None] = {}
+        for table in tables:
+            found = dict(_rule_problems(schemas[table], rule)) | found
+            if (table, rule.id) in taken:
+                found[f"{table} has another rule {rule.id!r}"] = None
+        if not tables:
+            found[f"the rule {rule.id!r} is for tables with {', '.join(rule.columns)}, and there is none"] = None
+        taken |= {(table, rule.id) for table in tables}
+        line = jsonlines.line_of(text, ("rules", index))
+        for message, hint in found.items():
+            yield Problem(DESCRIPTOR, "declaration", message, line=line, hint=hint)
 
 
 def _cause(
@@ -229,7 +253,9 @@ def _schema_problems(table: str, schemas: dict[str, Schema], usual: dict[str, st
     for index, key in enumerate(schema.foreignKeys):
         yield from (((("foreignKeys", index), *found)) for found in _foreign_key_problems(schema, key, schemas))
     for index, rule in enumerate(schema.rules):
-        yield from (((("rules", index), *found)) for found in _rule_problems(schema, rule, index))
+        if rule.id in [other.id for other in schema.rules[:index]]:
+            yield ("rules", index), f"the rule {rule.id!r} is declared twice", None
+        yield from (((("rules", index), *found)) for found in _rule_problems(schema, rule))
     for index, field in enumerate(schema.fields):
         there = schemas[usual[field.name]].field(field.name)
         if differing := field.differs(there):
@@ -327,9 +353,7 @@ def _foreign_key_problems(schema: Schema, key: ForeignKey, schemas: dict[str, Sc
         yield f"{key.column!r} and the key that it refers to have different types", None
 
 
-def _rule_problems(schema: Schema, rule: Rule, index: int):
-    if rule.id in [other.id for other in schema.rules[:index]]:
-        yield f"the rule {rule.id!r} is declared twice", None
+def _rule_problems(schema: Schema, rule: Rule):
     if rule.column and rule.column not in schema.names:
         yield (
             f"the rule {rule.id!r} points at {rule.column!r}, which is no field of this table",

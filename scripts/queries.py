@@ -88,8 +88,7 @@ def _found(
     try:
         database.load(connection, package, tables)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
-        wrong = list(_declaration_problems(connection, package))
-        if wrong:
+        if wrong := _declaration_problems(connection, package):
             raise Broken(wrong)
         broken = {name for name, table in tables.items() if not table.whole}
         return [
@@ -126,11 +125,15 @@ def _broken(package: Package, name: str, rule: Rule, told: str, hint: str | None
     return Broken([Problem(file, "declaration", f"the rule {rule.id!r} {told}", line=line, table=name, hint=hint)])
 
 
-def _declaration_problems(connection: sqlite3.Connection, package: Package) -> Iterable[Problem]:
+def _declaration_problems(connection: sqlite3.Connection, package: Package) -> list[Problem]:
+    """What is wrong with the SELECTs, once where several tables have the rule."""
+    found: dict[tuple, Problem] = {}
     for name, schema in package.schemas.items():
         for rule in schema.rules:
             if rule.select and (told := _wrong(connection, rule, schema.primaryKey)):
-                yield from _broken(package, name, rule, *told).problems
+                for each in _broken(package, name, rule, *told).problems:
+                    found.setdefault((each.file, each.line, each.message), each)
+    return list(found.values())
 
 
 def _wrong(connection: sqlite3.Connection, rule: Rule, key: list[str]) -> tuple[str, str | None] | None:

@@ -288,6 +288,56 @@ def test_a_rule_cannot_write(package):
     assert [each["rule"] for each in found] == ["declaration"]
 
 
+COMMON = {"id": "short-names", "columns": ["latitude", "name"], "message": "{name} is long", "column": "name"}
+
+
+def common(package: Path, **rule: object) -> int:
+    """Give the package one rule more for many tables; the line on which it stands."""
+    text = json.dumps(COMMON | rule)
+    return edit(package, "datapackage.json", '"rules": [', f'"rules": [\n{text},') + 1
+
+
+@pytest.mark.parametrize(
+    "rule", [{"check": "name <> 'Tashkent'"}, {"select": "SELECT * FROM {table} WHERE name = 'Tashkent'"}], ids=list
+)
+def test_a_rule_of_many_tables(package, rule):
+    common(package, **rule)
+    having = [name for name, schema in load(package).schemas.items() if "short-names" in [r.id for r in schema.rules]]
+    assert having == [name for name, each in load(package).schemas.items() if {"latitude", "name"} <= {*each.names}]
+    assert [(each["file"], each["row_id"], each["rule"]) for each in problems(package)] == [
+        ("tables/places.csv", "tashkent", "short-names")
+    ]
+    edit(package, "datapackage.json", '"columns": ["latitude", "name"]', '"columns": ["name"], "without": ["latitude"]')
+    assert all(each["file"] != "tables/places.csv" for each in problems(package))
+
+
+@pytest.mark.parametrize(
+    "rule, words",
+    [
+        ({"check": "TRUE", "columns": ["colour"]}, "is for tables with colour, and there is none"),
+        (
+            {
+                "check": "people_max > 0",
+                "id": "people-bounds",
+                "columns": ["people_max"],
+                "column": None,
+                "message": "no",
+            },
+            "has another rule 'people-bounds'",
+        ),
+        ({"check": "colour = 'red'"}, "is not a valid SQL expression"),
+        ({"check": "latitude < 100", "column": "colour"}, "points at 'colour'"),
+        ({"select": "SELECT * FROM {table} WHERE colour = 'red'", "column": None}, "no such column: colour"),
+        ({"select": "SELECT 1 AS name FROM {table}"}, "must return the primary key"),
+    ],
+)
+def test_a_rule_of_many_tables_that_cannot_be_is_told_once(package, rule, words):
+    line = common(package, **rule)
+    found = problems(package)
+    assert {(each["file"], each["line"]) for each in found} == {("datapackage.json", line)}
+    assert [words in each["message"] for each in found] == [True]
+
+
 def test_a_rule_that_fails_on_the_data(package):
     """It passes on nothing, and only the rows make it fail."""
     edit(package, "schemas/places.json", "(latitude IS NULL)", "(CAST(name AS INTEGER) IS NULL)")

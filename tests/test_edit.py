@@ -297,7 +297,7 @@ def test_a_new_table_is_checked_formatted_and_can_get_rows(package):
         "certainty": "certainty_levels",
     }
     assert (schema["title"], schema["domain"]) == ("Calls", "military")
-    assert [rule["id"] for rule in schema["rules"]] == ["attributed-to-somebody-known"]
+    assert [rule.id for rule in load(package).schemas["port_calls"].rules] == ["attributed-to-somebody-known"]
     after = (package / "datapackage.json").read_text("utf-8").splitlines()
     new = '    {"name": "port_calls", "type": "table", "path": "tables/port_calls.csv", '
     new += '"schema": "schemas/port_calls.json", "encoding": "utf-8", "dialect": {"delimiter": ","}}'

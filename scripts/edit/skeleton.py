@@ -1,7 +1,7 @@
 """A new table: a schema to begin with, an empty CSV file and its line in the descriptor.
 
-Columns that the package has already are declared as its schemas declare them, with their keys and
-rules, so that columns of one name mean one thing. Nothing here knows which columns those are.
+Columns that the package has already are declared as its schemas declare them, with their keys, so that
+columns of one name mean one thing. Nothing here knows which columns those are.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def new_table(
     )
 
 
-_KEYS = ("$schema", "title", "description", "domain", "label", "fields", "primaryKey", "foreignKeys", "rules")
+_KEYS = ("$schema", "title", "description", "domain", "label", "fields", "primaryKey", "foreignKeys")
 
 
 def _columns(package: Package, columns: Iterable[str]) -> Iterator[tuple[str, str] | Problem]:
@@ -128,8 +128,6 @@ def _schema(schemas: _Schemas, name: str, asked: list[tuple[str, str]]) -> dict:
         schema["label"] = label
     if keys:
         schema["foreignKeys"] = keys
-    if rules := list(_usual_rules(schemas, name, key, {field["name"] for field in fields})):
-        schema["rules"] = rules
     return schema
 
 
@@ -166,24 +164,6 @@ def _usual_key(schemas: _Schemas, column: str, tables: list[str]) -> list[dict]:
         if column in (each["fields"], *each["fields"])
     ]
     return [_most_alike(keys)] if len(keys) * 2 > len(tables) else []
-
-
-def _usual_rules(schemas: _Schemas, name: str, key: str, columns: set[str]) -> Iterator[dict]:
-    """The rules that most of the tables with a certain column have for it, put into terms of the new table."""
-    found: dict[tuple[str, str], list[dict]] = {}
-    for table, schema in schemas.items():
-        for rule in schema.get("rules", []):
-            own = {str(schema["primaryKey"]): key, table: name}
-            text = re.sub(
-                r"\b\w+\b", lambda word, own=own: own.get(word[0], word[0]), json.dumps(rule, ensure_ascii=False)
-            )
-            others = {field["name"] for field in schema["fields"]} - columns
-            if rule.get("column") in columns and not others & set(re.findall(r"\w+", text)):
-                found.setdefault((rule["column"], rule["id"]), []).append(json.loads(text))
-    for (column, _), rules in found.items():
-        having = sum(field["name"] == column for _, field in _all_fields(schemas))
-        if len(rules) * 2 > having:
-            yield _most_alike(rules)
 
 
 def _id_field(schemas: _Schemas, name: str) -> dict:

@@ -143,8 +143,8 @@ def diff(old: Reader, new: Reader) -> Difference:
     tables = [each for each in tables if each.status != "changed" or each.rows or each.schema or each.renamed_from]
     holding = {state.targets[SOURCE] for state in new_tables.values() if SOURCE in state.targets}
     sources = {each.name: each.added for each in tables if each.name in holding and each.added}
-    left_out = ("resources",)
-    return Difference(list(_changes(before, after or {}, left_out)), tables, sources, list(dict.fromkeys(notes)))
+    package = [*_rule_changes(before, after or {}), *_changes(before, after or {}, ("resources", "rules"))]
+    return Difference(package, tables, sources, list(dict.fromkeys(notes)))
 
 
 def _descriptor(read: Reader, notes: list[str]) -> dict | None:
@@ -334,9 +334,15 @@ def _schema_changes(old: _State, new: _State, columns: dict[str, str]) -> Iterat
         was = next((to for each, to in old.targets.items() if columns.get(each, each) == name), None)
         if was != new.targets.get(name):
             yield f"column {name} refers to {new.targets.get(name) or 'no table'}, before to {was or 'no table'}"
+    yield from _rule_changes(old.schema, new.schema)
+    yield from _changes(old.schema, new.schema, ("fields", "foreignKeys", "rules"))
+
+
+def _rule_changes(old: dict, new: dict) -> Iterator[str]:
+    """The rules of a schema or a descriptor that differ, a phrase each."""
     rules = [
-        {str(each.get("id")): each for each in _list(state.schema, "rules") if isinstance(each, dict)}
-        for state in (old, new)
+        {str(each.get("id")): each for each in _list(content, "rules") if isinstance(each, dict)}
+        for content in (old, new)
     ]
     for name in dict.fromkeys([*rules[0], *rules[1]]):
         one, two = (each.get(name) for each in rules)
@@ -344,7 +350,6 @@ def _schema_changes(old: _State, new: _State, columns: dict[str, str]) -> Iterat
             yield f"rule {name} {'removed' if two is None else 'added'}: {(one if two is None else two).get('message', '')}"
         else:
             yield from (f"rule {name}: {words}" for words in _changes(one, two))
-    yield from _changes(old.schema, new.schema, ("fields", "foreignKeys", "rules"))
 
 
 def _limit_changes(old: dict, new: dict) -> Iterator[str]:

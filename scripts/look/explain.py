@@ -175,7 +175,7 @@ def text(explanation: Explanation) -> str:
             f"  In {', '.join(variant.tables)}",
             *([f"  {variant.message}"] if len(explanation.variants) > 1 else []),
         ]
-        more = f" (of {variant.shown}; the others name their own columns)" if len(variant.tables) > 1 else ""
+        more = f" (of {variant.shown}; the others have the like of it)" if len(variant.tables) > 1 else ""
         lines += [f"    SQL{more}", f"      {variant.sql}"]
         for word, example in (("passes", variant.passes), ("fails ", variant.fails)):
             lines += [f"    {word}  {_cells(example)}"] if example else []

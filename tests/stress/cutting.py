@@ -23,6 +23,9 @@ def cut(folder: Path, tables: Iterable[str]) -> Path:
     content["resources"] = [each for each in content["resources"] if each["name"] in kept]
     used = {package.schemas[name].domain for name in kept}
     content["domains"] = [each for each in content["domains"] if each["name"] in used]
+    schemas = [package.schemas[name] for name in kept]
+    asked = {rule.id for rule in package.descriptor.rules if rule.check and any(map(rule.applies, schemas))}
+    content["rules"] = [each for each in content["rules"] if each["id"] in asked]
     _write(folder / DESCRIPTOR, content)
     for resource in content["resources"]:
         schema = json.loads((ROOT / resource["schema"]).read_text("utf-8"))

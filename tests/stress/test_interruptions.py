@@ -62,7 +62,7 @@ def real(tmp_path_factory) -> dict[str, Job]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_whenever_it_is_ended_each_file_is_old_or_new(command, small, full, figure, tmp_path):
-    told = tried(small[command], *((140, 60) if full else (3, 3)), tmp_path)
+    told = tried(small[command], *((200, 60) if full else (6, 3)), tmp_path)
     figure(f"{command}: {told}")
 
 
@@ -70,16 +70,17 @@ def test_whenever_it_is_ended_each_file_is_old_or_new(command, small, full, figu
 def test_so_it_is_with_the_real_package(command, request, full, figure, tmp_path):
     if not full:
         pytest.skip("only with --full: the small package takes the same way")
-    told = tried(request.getfixturevalue("real")[command], 30, 30, tmp_path)
+    told = tried(request.getfixturevalue("real")[command], 60, 30, tmp_path)
     figure(f"{command}, real package: {told}")
 
 
-def tried(job: Job, moments: int, steps: int, folder: Path) -> str:
-    """Interrupt the job so often, half of the `moments` while it writes, and at so many of its steps; the figures."""
+def tried(job: Job, number: int, most_steps: int, folder: Path) -> str:
+    """Interrupt the job so often: at so many of its steps, else at moments, half of them while it writes; the figures."""
     chance = random.Random(f"{SEED} {job.name}")
-    times = measured(job, folder / "package", folder / "temporary", 1 + moments // 50)
+    times = measured(job, folder / "package", folder / "temporary", 1 + number // 50)
+    steps = min(most_steps, times.steps)
     counted: Counter[str] = Counter()
-    for moment in (*drawn(chance, times, moments), *stepped(chance, times, steps)):
+    for moment in (*drawn(chance, times, number - steps), *stepped(chance, times, steps)):
         counted += Counter(interrupted(job, moment, folder / "package", folder / "temporary"))
     words = ", ".join(f"{number} {what}" for what, number in sorted(counted.items()))
     return f"{times.seconds:.1f} s, {times.writing * 1000:.0f} ms of it writing in {times.steps} steps; {words}"
@@ -120,7 +121,7 @@ def drawn(chance: random.Random, times: Times, number: int) -> Iterator[Moment]:
 
 
 def stepped(chance: random.Random, times: Times, number: int) -> Iterator[Moment]:
-    for step in sorted(chance.sample(range(1, times.steps + 1), min(number, times.steps))):
+    for step in sorted(chance.sample(range(1, times.steps + 1), number)):
         yield Moment("step", step)
 
 
@@ -157,7 +158,7 @@ def interrupted(job: Job, moment: Moment, folder: Path, temporary: Path) -> list
     if job.strange(found) or left_in(temporary):
         job.start(folder, temporary).communicate(timeout=PATIENCE)
         found = state(folder)
-        assert {path: found.get(path) for path in job.after} == job.after, moment
+        assert [path for path in job.after if found.get(path) != job.after[path]] == [], moment
         assert job.strange(found) == [], (moment, job.strange(found))
         assert left_in(temporary) == [], (moment, left_in(temporary))
     return counted

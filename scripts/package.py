@@ -198,14 +198,18 @@ def inside(folder: Path, path: str) -> bool:
 
 
 def _stray_files(folder: Path, descriptor: Descriptor):
-    """Tables and schemas beside the listed ones that no resource lists."""
+    """Tables and schemas beside the listed ones that no resource lists, and folders in which that cannot be seen."""
     listed = {
         str(PurePosixPath(path)) for resource in descriptor.resources for path in (resource.path, resource.schema_path)
     }
     beside = {(str(PurePosixPath(path).parent), PurePosixPath(path).suffix) for path in listed}
     for parent, suffix in sorted(beside):
-        there = (folder / parent).iterdir() if parent != "." and (folder / parent).is_dir() else ()
-        for file in sorted(there):
+        try:
+            there = sorted((folder / parent).iterdir()) if parent != "." and (folder / parent).is_dir() else []
+        except OSError as error:
+            yield Problem(parent, "unreadable-file", f"this folder cannot be read: {error.strerror}")
+            there = []
+        for file in there:
             name = str(PurePosixPath(parent) / file.name)
             if file.suffix == suffix and name not in listed:
                 line = f'{{"name": "{file.stem}", "type": "table", "path": "tables/{file.stem}.csv", "schema": "schemas/{file.stem}.json", "encoding": "utf-8", "dialect": {{"delimiter": ","}}}}'

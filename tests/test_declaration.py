@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from scripts import settings
 from scripts.database import empty, in_order
 from scripts.descriptor import Constraints, Field
-from scripts.package import load
+from scripts.package import _stray_files, load
 from scripts.problem import Broken
 
 BODIES = "schemas/sco_bodies.json"
@@ -266,6 +267,22 @@ def test_a_file_that_no_resource_lists(package, folder, suffix):
     found = problems(package)
     assert [(each["file"], each["rule"]) for each in found] == [(f"{folder}/forgotten.{suffix}", "unlisted-file")]
     assert '"name": "forgotten"' in found[0]["hint"]
+
+
+@pytest.mark.parametrize("folder", ["tables", "schemas"])
+def test_a_folder_that_may_not_be_listed(package, folder):
+    """Looked at by somebody who is not root, whom nothing keeps out."""
+    descriptor = load(package).descriptor
+    (package / folder).chmod(0o111)
+    if not (child := os.fork()):
+        try:
+            os.chdir(package)
+            os.getuid() or os.setresuid(65534, 65534, 65534)
+            [told] = _stray_files(Path("."), descriptor)
+            os._exit(0 if (told.file, told.rule) == (folder, "unreadable-file") else 3)
+        finally:
+            os._exit(4)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize("text", [r'"pattern": "^\uD83D$"', r'"enum": ["a", "\udc00"]'])

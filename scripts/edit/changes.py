@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from .. import canonical
 from ..atomic import scratch
-from ..decoding import decoded
+from ..decoding import contents, decoded
 from ..descriptor import Schema
 from ..journal import locked, replace_together
 from ..outside import Outside
@@ -54,7 +53,8 @@ class Change:
     def problems(self, done: Callable[[str], None] = lambda name: None, names: Iterable[str] = ()) -> list[Problem]:
         """All that `check` tells of the package with this change, or of the tables called `names`.
 
-        Raises `Broken` where its declaration is not sound, or there is no room for a copy of the package.
+        Raises `Broken` where its declaration is not sound, a file cannot be read, or there is no room for a copy of the
+        package.
         """
         with Outside() as outside, ExitStack() as stack:
             from ..check import check
@@ -103,7 +103,7 @@ class Change:
             if path in self.files:
                 (folder / path).write_bytes(self.files[path])
             elif (self.package.folder / path).is_file():
-                shutil.copyfile(self.package.folder / path, folder / path)
+                (folder / path).write_bytes(contents(self.package.folder / path, path))
 
 
 def _identity(problem: Problem) -> tuple:

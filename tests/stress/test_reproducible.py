@@ -151,6 +151,7 @@ NAMES = [each.__name__ for each in ALL]
 
 def made(source: Path, folder: Path, factors: Iterable[Callable[[Surroundings], None]]) -> dict[str, bytes]:
     """The files that export and build make of the package `source`, in surroundings that differ in the `factors`."""
+    folder.mkdir(parents=True, exist_ok=True)
     our = Surroundings(folder / "package", {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"})
     for factor in factors:
         factor(our)
@@ -233,8 +234,12 @@ def test_everything_may_differ_at_once(locale, source, plain, figure, tmp_path):
     size = sum(map(len, plain.values()))
     figure(
         f"{len(factors)} factors at once, {locale.__name__} among them: {len(plain)} files, {size:,} bytes, all alike"
-        + (f"; LEFT OUT, as not on this machine: {', '.join(missing)}" if missing else "")
+        + _left_out(missing)
     )
+
+
+def _left_out(missing: list[str]) -> str:
+    return f"; LEFT OUT, as not on this machine: {', '.join(missing)}" if missing else ""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -258,4 +263,5 @@ def test_each_pair_of_factors(full, figure, tmp_path):
     for one, other in pairs:
         again = made(source, tmp_path / f"{one.__name__} {other.__name__}", (one, other))
         assert differing(plain, again) == [], (one.__name__, other.__name__)
+    figure(f"{len(pairs)} pairs of factors on a small package: {len(plain)} files, all alike" + _left_out(missing))
     figure(f"{len(pairs)} pairs of {len(factors)} factors: {len(plain)} files each, all alike; left out: {missing}")

@@ -6,6 +6,7 @@ All of it is generated from the declaration and the tables. The same package giv
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -93,8 +94,9 @@ def _write(package: Package, tables: dict[str, Table], folder: Path, book: bytes
     database.build(package, tables, folder / f"{declared.name}.db", done)
     (folder / "parquet").mkdir()
     for name, table in tables.items():
-        with open(folder / _parquet(name), "wb") as file:  # polars takes each path for UTF-8, whatever the locale says
-            table.typed.write_parquet(file)
+        file = io.BytesIO()  # polars takes each path for UTF-8, and has errors of its own for a full disk
+        table.typed.write_parquet(file)
+        (folder / _parquet(name)).write_bytes(file.getvalue())
         done(name)
     found = {path: ((folder / path).stat().st_size, told[path]) for path in _files(folder)}
     (folder / crate.NAME).write_bytes(_json(crate.metadata(package, found | {SUMS: (None, told[SUMS])})))

@@ -33,7 +33,7 @@ from scripts.check import read_tables
 from scripts.descriptor import Field
 
 _FEW = 25  # mutants
-_CHANGES = 5  # of each constraint and rule, with the full counts
+_CHANGES = 2  # of each constraint and rule, with the full counts
 
 
 @pytest.fixture(scope="module")

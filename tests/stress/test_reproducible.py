@@ -264,4 +264,3 @@ def test_each_pair_of_factors(full, figure, tmp_path):
         again = made(source, tmp_path / f"{one.__name__} {other.__name__}", (one, other))
         assert differing(plain, again) == [], (one.__name__, other.__name__)
     figure(f"{len(pairs)} pairs of factors on a small package: {len(plain)} files, all alike" + _left_out(missing))
-    figure(f"{len(pairs)} pairs of {len(factors)} factors: {len(plain)} files each, all alike; left out: {missing}")

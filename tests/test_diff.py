@@ -165,6 +165,21 @@ def test_constraints_rules_and_keys_in_words(repository):
         assert words in told
 
 
+def test_rules_of_many_tables_in_words(repository):
+    """Two of them may have one id: each change is told, and of which it is."""
+    path = repository / "datapackage.json"
+    content = json.loads(path.read_text("utf-8"))
+    first, second = [each for each in content["rules"] if each["id"] == "start-date-in-its-time"]
+    first["column"], second["column"] = "note", "locator"
+    content["rules"] = [each for each in content["rules"] if each["id"] != "approximate-or-empty"]
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2), "utf-8")
+    assert compared(repository).package == [
+        "rule approximate-or-empty (with approximate) removed: leave approximate empty where the text does not hedge the figure",
+        "rule start-date-in-its-time (with start_date, status, source_id): column start_date → note",
+        "rule start-date-in-its-time (with start_date, source_id) (without status): column start_date → locator",
+    ]
+
+
 def test_tables_added_removed_and_renamed(repository):
     descriptor = (repository / "datapackage.json").read_text("utf-8")
     (repository / "tables/sco_bodies.csv").rename(repository / "tables/sco_organs.csv")

@@ -341,8 +341,7 @@ def _schema_changes(old: _State, new: _State, columns: dict[str, str]) -> Iterat
 def _rule_changes(old: dict, new: dict) -> Iterator[str]:
     """The rules of a schema or a descriptor that differ, a phrase each."""
     rules = [
-        {str(each.get("id")): each for each in _list(content, "rules") if isinstance(each, dict)}
-        for content in (old, new)
+        {_rule_name(each): each for each in _list(content, "rules") if isinstance(each, dict)} for content in (old, new)
     ]
     for name in dict.fromkeys([*rules[0], *rules[1]]):
         one, two = (each.get(name) for each in rules)
@@ -350,6 +349,12 @@ def _rule_changes(old: dict, new: dict) -> Iterator[str]:
             yield f"rule {name} {'removed' if two is None else 'added'}: {(one if two is None else two).get('message', '')}"
         else:
             yield from (f"rule {name}: {words}" for words in _changes(one, two))
+
+
+def _rule_name(rule: dict) -> str:
+    """The rule's id, and of several tables' rules that have one id for which it is."""
+    columns, without = (", ".join(_names(rule.get(key))) for key in ("columns", "without"))
+    return f"{rule.get('id')}{columns and f' (with {columns})'}{without and f' (without {without})'}"
 
 
 def _limit_changes(old: dict, new: dict) -> Iterator[str]:

@@ -24,8 +24,8 @@ def cut(folder: Path, tables: Iterable[str]) -> Path:
     used = {package.schemas[name].domain for name in kept}
     content["domains"] = [each for each in content["domains"] if each["name"] in used]
     schemas = [package.schemas[name] for name in kept]
-    asked = {rule.id for rule in package.descriptor.rules if rule.check and any(map(rule.applies, schemas))}
-    content["rules"] = [each for each in content["rules"] if each["id"] in asked]
+    rules = zip(content["rules"], package.descriptor.rules)
+    content["rules"] = [each for each, rule in rules if rule.check and any(map(rule.applies, schemas))]
     _write(folder / DESCRIPTOR, content)
     for resource in content["resources"]:
         schema = json.loads((ROOT / resource["schema"]).read_text("utf-8"))
